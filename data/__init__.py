@@ -1,0 +1,1 @@
+"""Where a book comes from: the simulated world, or a lender's own files."""

@@ -1,0 +1,206 @@
+"""A book: a folder of Parquet tables, one part per block of borrowers, with a manifest `book.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.atomic import whole_folder
+from data.errors import CallError
+from data.schema import Table
+
+SCHEMA_VERSION = 1
+MANIFEST = "book.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a book says of itself.
+
+    Attributes:
+        schema_version: Version of the tables' layout.
+        source: `simulated` or `imported`.
+        blocks: Number of blocks of borrowers, so of parts of each partitioned table.
+        seed: Seed of a simulated world.
+        scenario: Scenario of a simulated world.
+        first_month: Month 1 of history as `YYYY-MM` (dated books).
+        months: Months of history (dated books).
+        parameters: The parameters of the world, as resolved.
+        mapping: The mapping of an imported book, as resolved.
+        rows: Rows of each table.
+        parts: sha256 of each part, by its path inside the book.
+    """
+
+    schema_version: int
+    source: str
+    blocks: int
+    seed: int | None = None
+    scenario: str | None = None
+    first_month: str | None = None
+    months: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Book:
+    """A book on disk, opened for reading."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of borrowers."""
+        return self.manifest.blocks
+
+    @property
+    def dated(self) -> bool:
+        """Whether observations carry dates (an imported flat table has none)."""
+        return self.manifest.first_month is not None
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the digests of all parts: the same tables give the same digest."""
+        lines = [f"{name} {digest}" for name, digest in sorted(self.manifest.parts.items())]
+        return hashlib.sha256("\n".join([self.manifest.source, *lines]).encode()).hexdigest()
+
+    def has(self, table: str) -> bool:
+        """Whether the book holds this table."""
+        return table in self.manifest.rows
+
+    def table(self, name: str, block: int = 0, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One part of a table, its columns as pandas types (dates as datetime64).
+
+        Raises:
+            CallError: The book has no such table, or the part is missing or damaged.
+        """
+        part = self.path / _part(name, block)
+        if not part.is_file():
+            raise CallError(f"{self.path} has no {_part(name, block)}; run `releasegap check` on this book.")
+        try:
+            read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
+        except pa.ArrowException as error:
+            raise CallError(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
+        return read.to_pandas(date_as_object=False)
+
+    def whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """All parts of a table, in the order of the blocks."""
+        parts = [self.table(name, block, columns) for block in range(self.parts_of(name))]
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def parts_of(self, name: str) -> int:
+        """Number of parts of a table."""
+        return sum(part.rpartition("/")[0] == name for part in self.manifest.parts)
+
+
+def open_book(path: Path) -> Book:
+    """Opens a book for reading.
+
+    Raises:
+        CallError: There is no book at `path`, or a later version of the workbench wrote it.
+    """
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        raise CallError(f"No book at {path}: it has no {MANIFEST}; make one with `releasegap simulate` or `import`.")
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+        version = said["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise CallError(f"{path} has schema version {version}; this workbench reads {SCHEMA_VERSION}.")
+        return Book(path, Manifest(**said))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CallError(f"{manifest} is not a book's manifest ({_first_line(error)}); make the book again.") from error
+
+
+class BookWriter:
+    """Writes a book aside and puts it in its place when it is whole.
+
+    Use as a context manager: `write` parts (from one process, or `write_part` from many and `add` here),
+    then `finish`. Leaving the block without `finish` leaves nothing behind.
+    """
+
+    def __init__(self, target: Path) -> None:
+        """Makes ready to write a book at `target` (refused if something else lies there)."""
+        self._context = whole_folder(target)
+        self._parts: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        """Opens the folder aside."""
+        self.folder = self._context.__enter__()
+        return self
+
+    def write(self, table: Table, block: int, columns: Mapping[str, Any] | pd.DataFrame) -> None:
+        """Writes one part of a table."""
+        self.add([write_part(self.folder, table, block, columns)])
+
+    def add(self, written: Iterable[tuple[str, str, int]]) -> None:
+        """Takes note of parts that `write_part` wrote (path, sha256, rows)."""
+        for part, digest, rows in written:
+            self._parts[part] = digest
+            table = part.rpartition("/")[0]
+            self._rows[table] = self._rows.get(table, 0) + rows
+
+    def finish(self, manifest: Manifest) -> None:
+        """Writes the manifest, with the rows and digests of what was written."""
+        said = asdict(manifest) | {"rows": dict(sorted(self._rows.items())), "parts": dict(sorted(self._parts.items()))}
+        text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        self._finished = True
+
+    def __exit__(self, *raised: Any) -> None:
+        """Puts the book in its place, or removes what was written if the work failed."""
+        self._context.__exit__(*raised)
+
+
+def write_part(
+    folder: Path, table: Table, block: int, columns: Mapping[str, Any] | pd.DataFrame
+) -> tuple[str, str, int]:
+    """Writes one part of a table below `folder`; returns its path inside the book, sha256 and rows.
+
+    `columns` maps each column of the table to an array. Integer days become dates. The bytes depend on
+    the values alone.
+    """
+    arrays = [_arrow(columns[name], kind) for name, kind in table.columns.items()]
+    rows = pa.Table.from_arrays(arrays, schema=table.arrow_schema())
+    part = _part(table.name, block)
+    path = folder / part
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = [name for name, kind in table.columns.items() if pa.types.is_dictionary(kind)]
+    pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=words, store_schema=True)
+    return part, sha256(path), rows.num_rows
+
+
+def sha256(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _arrow(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
+    if isinstance(values, pd.Series):
+        return pa.Array.from_pandas(values, type=kind)
+    if pa.types.is_date32(kind):
+        return pa.array(values, type=pa.int32()).view(pa.date32())
+    return pa.array(values, type=kind, from_pandas=True)
+
+
+def _part(table: str, block: int) -> str:
+    return f"{table}/part-{block:05d}.parquet"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

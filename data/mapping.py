@@ -1,0 +1,279 @@
+"""A mapping: how the columns of a lender's own file become a book, and what its features mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sized
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import pyarrow as pa
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from data.errors import CallError
+from data.parameters import Parameters, read_parameters
+from data.schema import FLAT_TABLES, Table
+
+RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "base", "feature")
+"""Names of the project's own columns, which no feature and no protected column may bear."""
+
+
+def _as_text(value: object) -> object:
+    """A whole number stands for the same code written as text: YAML reads `1` as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _a_name(value: str) -> str:
+    # LightGBM refuses some characters in a feature's name and silently replaces others.
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", value):
+        raise ValueError(f"{value!r} is no name; write a letter, then letters, digits and _, 60 at most")
+    return value
+
+
+def _a_currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(f"{value!r} is no currency; write its code of three capital letters, such as TWD")
+    return value
+
+
+def _some(value: Sized) -> Sized:
+    if not len(value):
+        raise ValueError("it is empty; name one at least")
+    return value
+
+
+Code = Annotated[str, BeforeValidator(_as_text)]
+Column = Annotated[str, AfterValidator(_some)]
+Currency = Annotated[str, AfterValidator(_a_currency)]
+Label = Annotated[str, AfterValidator(_some)]
+Name = Annotated[str, AfterValidator(_a_name)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(_as_text)]
+
+
+class Outcome(Parameters):
+    """Which column says how a loan ended, and how to read it.
+
+    Attributes:
+        column: The file's column.
+        bad: Its values that mean bad.
+        good: Its values that mean good; any value besides is a fault.
+    """
+
+    column: Column
+    bad: Annotated[tuple[Code, ...], AfterValidator(_some)]
+    good: Annotated[tuple[Code, ...], AfterValidator(_some)]
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        both = set(self.bad) & set(self.good)
+        if both:
+            raise ValueError(f"the outcome {min(both)!r} stands under bad and under good; keep it under one")
+        return self
+
+
+class ProtectedColumn(Parameters):
+    """A protected attribute: kept for fairness checks, never a feature.
+
+    Attributes:
+        name: Column of the book's table `borrowers`.
+        column: The file's column, if it has another name.
+        kind: Whether its values are categories or numbers.
+    """
+
+    name: Name
+    column: Column | None = None
+    kind: Literal["category", "number"] = "category"
+
+    @property
+    def source(self) -> str:
+        """The file's column."""
+        return self.column or self.name
+
+
+class Derivation(Parameters):
+    """A value computed from several columns of a row.
+
+    Attributes:
+        how: `ratio` is the first column over the second, missing where the second is 0 or missing; the
+            others pass over missing values and are missing where all are.
+        columns: The file's columns, all of numbers.
+    """
+
+    how: Literal["ratio", "sum", "mean", "max", "min"]
+    columns: tuple[Column, ...]
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if len(self.columns) < 2 or (self.how == "ratio" and len(self.columns) > 2):
+            wanted = "two columns" if self.how == "ratio" else "two columns or more"
+            raise ValueError(f"a {self.how} is of {wanted}, not of {len(self.columns)}")
+        return self
+
+
+class MappedFeature(Parameters):
+    """One feature: where its values stand and what it means.
+
+    Attributes:
+        name: Column name in the matrices.
+        column: The file's column, if it has another name.
+        values: Number of each code of the column, null for a code that means unknown; without it the
+            column holds numbers.
+        derive: How to compute it from several columns, instead of `column` and `values`.
+        label_en: Label in English.
+        label_zh: Label in Chinese.
+        definition_en: One sentence in English; the label where there is none.
+        definition_zh: One sentence in Chinese; the label where there is none.
+        unit: `d` (days), `m` (months), `n` (a count), `r` (a ratio), `0/1`, the currency, or a word.
+        family: Group of kindred features.
+        family_zh: The group's name in Chinese.
+        limit_sign: Which way it may push the limit: `+`, `-`, `0` (either), `x` (not known at the review).
+        release_sign: Which way it may push the probability of default; `x` (not in the release model).
+    """
+
+    name: Name
+    column: Column | None = None
+    values: Annotated[dict[str, float | None], AfterValidator(_some)] | None = None
+    derive: Derivation | None = None
+    label_en: Label
+    label_zh: Label
+    definition_en: Label | None = None
+    definition_zh: Label | None = None
+    unit: Label
+    family: Label
+    family_zh: Label | None = None
+    limit_sign: Sign
+    release_sign: Sign
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.derive is not None and (self.column is not None or self.values is not None):
+            raise ValueError("a derived feature has neither `column` nor `values`; leave them out")
+        if self.limit_sign == "x" and self.release_sign == "x":
+            raise ValueError("the feature is in neither model; give it a sign other than x in one of them")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The file's columns that it is read from."""
+        return self.derive.columns if self.derive else (self.column or self.name,)
+
+
+class TopShare(Parameters):
+    """The release policy of a book without a policy table.
+
+    Attributes:
+        refused_top_share: Share of clients, those with the highest probability of default, refused.
+    """
+
+    refused_top_share: Share
+
+
+class BookMapping(Parameters):
+    """How a file with one row per client becomes a book.
+
+    Attributes:
+        id_column: Column that identifies a client; without it the number of the row does.
+        outcome: The outcome's column and values.
+        limit_column: Column of the granted limit, above 0.
+        amount_column: Column of the amount asked for, if the file has one.
+        currency: Code of the currency of limit and amount.
+        missing: Texts that mean that a value is missing.
+        protected: Protected attributes.
+        policy: Whom the release model refuses.
+        favoured_top_share: Share of clients, those with the highest predicted limit, that is favoured.
+        features: The features of both models, in the order of their columns.
+    """
+
+    id_column: Column | None = None
+    outcome: Outcome
+    limit_column: Column
+    amount_column: Column | None = None
+    currency: Currency
+    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    protected: tuple[ProtectedColumn, ...] = ()
+    policy: TopShare
+    favoured_top_share: Share
+    features: Annotated[tuple[MappedFeature, ...], AfterValidator(_some)]
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        _refuse_twice([*(feature.name for feature in self.features), *(kept.name for kept in self.protected)])
+        columns = [self.id_column, self.outcome.column, self.limit_column]
+        _refuse_shared([name for name in columns if name is not None])
+        if all(feature.limit_sign == "x" for feature in self.features):
+            raise ValueError("no feature is in the limit model; give what was known before a limit_sign")
+        if all(feature.release_sign == "x" for feature in self.features):
+            raise ValueError(
+                "no feature is in the release model; give what is known at release a release_sign"
+            )
+        for feature in self.features:
+            self._refuse_leak(feature)
+        return self
+
+    def _refuse_leak(self, feature: MappedFeature) -> None:
+        """A model must not read what it is to predict, nor a protected attribute."""
+        never = {self.outcome.column: "the outcome"} | {kept.source: "protected" for kept in self.protected}
+        if self.id_column is not None:
+            never[self.id_column] = "the id"
+        if feature.limit_sign != "x":
+            if self.amount_column is not None:
+                never[self.amount_column] = (
+                    "the amount asked for, unknown at the review (limit_sign must be x)"
+                )
+            never[self.limit_column] = "the limit that the limit model is to predict (limit_sign must be x)"
+        for column in feature.sources:
+            if column in never:
+                raise ValueError(f"feature {feature.name} reads {column!r}, which is {never[column]}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The file's columns that the mapping reads, each once, in the mapping's order."""
+        own = [self.id_column, self.outcome.column, self.limit_column, self.amount_column]
+        kept = [column.source for column in self.protected]
+        read = [column for feature in self.features for column in feature.sources]
+        return tuple(dict.fromkeys(name for name in [*own, *kept, *read] if name is not None))
+
+
+def read_mapping(path: Path) -> BookMapping:
+    """Reads and validates a mapping file.
+
+    Raises:
+        CallError: There is no such file, or the mapping in it is not right.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CallError(
+            f"No mapping at {path}; name a YAML file such as data/mappings/taiwan_default.yaml."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise CallError(f"The mapping {path} cannot be read ({said}); name a YAML file.") from None
+    return read_parameters(BookMapping, text, (), str(path))
+
+
+def tables_of(mapping: BookMapping) -> dict[str, Table]:
+    """The tables of a book that is imported with a mapping."""
+    kinds = {"category": pa.string(), "number": pa.float32()}
+    kept = {column.name: kinds[column.kind] for column in mapping.protected}
+    features: dict[str, pa.DataType] = {feature.name: pa.float32() for feature in mapping.features}
+    key, order = ("borrower_id",), ("borrower_id",)
+    who: dict[str, pa.DataType] = {"borrower_id": pa.int64()}
+    borrowers = Table("borrowers", who | {"source_id": pa.string()} | kept, key, order, frozenset(kept))
+    flat = Table("observations/flat", who | features, key, order, frozenset(features))
+    return {borrowers.name: borrowers, flat.name: flat, **FLAT_TABLES}
+
+
+def _refuse_twice(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the name {name!r} stands twice among features and protected columns; keep one")
+        if name in RESERVED:
+            raise ValueError(f"the name {name!r} is kept for the project's own columns; choose another")
+
+
+def _refuse_shared(columns: list[str]) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ValueError(f"the column {column!r} cannot be two of id, outcome and limit; name another")

@@ -1,0 +1,110 @@
+"""Random numbers keyed by (seed, stream, month, borrower, index): no state, no order, no block size.
+
+Each number is a hash of its key (two rounds of the SplitMix64 finaliser, Steele, Lea and Flood 2014,
+doi:10.1145/2660193.2660195), so that one draw more in one stream leaves all others as they were, and
+borrower 17 is the same whoever else is in the book.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+
+_WHOLE_STEPS = 2
+"""Steps of a Poisson count that are taken for all rows at once, before the few with more are looked at alone."""
+
+
+class Draws:
+    """The random numbers of some borrowers (or regions): whole arrays for one stream and month at a time."""
+
+    def __init__(self, seed: int, who: ArrayLike) -> None:
+        """Keys the numbers of `who` (ids) by `seed`."""
+        self._seed = seed
+        with np.errstate(over="ignore"):
+            self._who = np.asarray(who).astype(np.uint64) * _GOLDEN
+
+    def uniform(
+        self, stream: str, month: int = 0, index: ArrayLike = 0, rows: NDArray[np.integer] | None = None
+    ) -> Floats:
+        """Uniform numbers in (0, 1).
+
+        Args:
+            stream: Name of what is drawn; other names give independent numbers.
+            month: Month of history (burn-in months are 0 and below).
+            index: Number of the event within borrower, month and stream; a scalar or one per row.
+            rows: Positions of the borrowers to draw for, repeated where there are several events; default all.
+        """
+        who = self._who if rows is None else self._who[rows]
+        key = np.uint64((_stream_key(self._seed, stream) + month * 0xD1B54A32D192ED03) % 2**64)
+        bits = _mixed(who ^ key)
+        if np.ndim(index) or index:
+            with np.errstate(over="ignore"):
+                bits += (np.asarray(index, dtype=np.int64).astype(np.uint64) + np.uint64(1)) * _FIRST
+        _mixed(bits)
+        bits >>= np.uint64(11)
+        result = bits.astype(np.float64)
+        result += 0.5
+        result *= 2.0**-53
+        return result
+
+    def normal(
+        self, stream: str, month: int = 0, index: ArrayLike = 0, rows: NDArray[np.integer] | None = None
+    ) -> Floats:
+        """Standard normal numbers, by the inverse of the distribution function."""
+        uniform = self.uniform(stream, month, index, rows)
+        return np.asarray(ndtri(uniform, out=uniform))
+
+
+def poisson(uniform: Floats, rate: Floats) -> Whole:
+    """Poisson counts by inversion: for one uniform number the count grows with the rate."""
+    count = np.zeros(len(uniform), dtype=np.int64)
+    term = np.exp(-rate)
+    below = term.copy()
+    for k in range(1, _WHOLE_STEPS + 1):
+        count += uniform > below
+        term *= rate / k
+        below += term
+    # Few rows go on from here; a term of zero ends the sum where rounding keeps it below the uniform number.
+    rows = np.flatnonzero(uniform > below)
+    while len(rows):
+        k += 1
+        count[rows] += 1
+        term[rows] *= rate[rows] / k
+        below[rows] += term[rows]
+        rows = rows[(uniform[rows] > below[rows]) & (term[rows] > 0)]
+    return count
+
+
+def repeated(counts: Whole) -> tuple[Whole, Whole]:
+    """Rows and indices of events: row i stands counts[i] times, its events numbered from 0."""
+    rows = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return rows, np.arange(len(rows)) - first[rows]
+
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The SplitMix64 finaliser, in place."""
+    with np.errstate(over="ignore"):
+        bits ^= bits >> np.uint64(30)
+        bits *= _FIRST
+        bits ^= bits >> np.uint64(27)
+        bits *= _SECOND
+        bits ^= bits >> np.uint64(31)
+    return bits
+
+
+@lru_cache(maxsize=1024)
+def _stream_key(seed: int, stream: str) -> int:
+    digest = hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

@@ -1,0 +1,159 @@
+"""Draw requests and the historical lender's decisions on them, month by month."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.block import OUR_ID_MONTHS, Block, Columns, Days, Flags, still_open
+from data.economy import Climate
+from data.household import Household
+from data.lender import ReleaseInputs, refusals
+from data.randomness import Floats, Whole
+from data.repayment import Strain, debt_service, true_pd
+from data.reporting import outage_days
+
+def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats) -> Flags:
+    """Who wants a draw this month."""
+    requests = block.world.requests
+    raised_lately = position - block.account.raised <= requests.raised_months
+    log_odds = (
+        requests.intercept
+        + requests.spending * block.borrowers.spending
+        + requests.liquidity * now.liquidity
+        + requests.gap * gap
+        + requests.raised * raised_lately
+        + requests.past_due * (block.account.status > 0)
+    )
+    wants = block.draws.uniform("request", month) < 1 / (1 + np.exp(-log_odds))
+    return wants & still_open(block, month - 1) & (1 <= month <= block.months.history)
+
+
+def decide_requests(
+    block: Block,
+    position: int,
+    month: int,
+    now: Household,
+    asks: Flags,
+    request_day: Days,
+    limit: Floats,
+    review: Whole,
+    balance: Floats,
+    overdue: Flags,
+) -> Floats:
+    """Takes this month's requests and decides on them; returns what each borrower has drawn (RMB)."""
+    world, account, borrowers, draws = block.world, block.account, block.borrowers, block.draws
+    wanted, size = world.requests, len(borrowers)
+    available = np.nan_to_num(limit - balance)
+    rows = np.flatnonzero(asks & (available >= wanted.least))
+    drawn = np.zeros(size)
+    account.refused = np.zeros(size, dtype=bool)
+    desired = now.income[rows] * np.exp(
+        wanted.size_location + wanted.size_spread * draws.normal("request_size", month, rows=rows)
+    )
+    amount = np.maximum(np.floor(np.minimum(available[rows], desired) / 10) * 10, 100.0)
+    term = np.asarray(wanted.terms, dtype=np.int8)[
+        np.searchsorted(np.cumsum(wanted.term_shares)[:-1], draws.uniform("term", month, rows=rows), side="right")
+    ]
+    apr = wanted.apr_median * np.exp(wanted.apr_spread * draws.normal("apr", month, rows=rows))
+    day = request_day[rows]
+    inputs, hidden = _release_inputs(block, position, month, now, rows, day, balance[rows], amount, overdue[rows])
+    refuse, score_only = refusals(inputs, world.scorecard)
+    random_release = score_only & (
+        draws.uniform("random_release", month, rows=rows) < world.scorecard.random_release_share
+    )
+    rate = block.scenario.slip_rate if month >= block.scenario.from_month else None
+    rate = world.scorecard.error_rate if rate is None else rate
+    slip = (draws.uniform("release_slip", month, rows=rows) < rate) & world.mechanisms.error & ~random_release
+    executed = (refuse & ~random_release) ^ slip
+    released = ~executed
+    drawn[rows] = np.where(released, amount, 0.0)
+    account.balance += drawn
+    account.refused[rows] = executed
+    for ahead in range(1, max(wanted.terms) + 1):
+        paying = released & (term >= ahead)
+        account.due[position + ahead, rows[paying]] += (amount / term)[paying]
+    block.record.note(
+        "draw_requests",
+        {
+            "rows": rows,
+            "request_id": borrowers.ids[rows] * OUR_ID_MONTHS + position,
+            "requested_on": day,
+            "amount": amount.astype(np.float32),
+            "term": term,
+            "apr": np.clip(apr, wanted.apr_least, wanted.apr_most).astype(np.float32),
+            "review_id": borrowers.ids[rows] * OUR_ID_MONTHS + review[rows],
+            "policy": np.full(len(rows), position, dtype=np.int16),
+            "refuse_system": refuse,
+            "refuse_executed": executed,
+            "random_release": random_release,
+            "slip": slip,
+            **hidden,
+        },
+    )
+    return drawn
+
+
+def _release_inputs(
+    block: Block,
+    position: int,
+    month: int,
+    now: Household,
+    rows: Whole,
+    day: Days,
+    balance: Floats,
+    amount: Floats,
+    overdue: Flags,
+) -> tuple[ReleaseInputs, Columns]:
+    """What the release reader sees on the day of the request, and for the oracle what it does not see."""
+    world, climate, borrowers, account = block.world, block.climate, block.borrowers, block.account
+    refreshed = max(position - 1, 0)
+    income = block.income_seen[refreshed][rows]
+    lenders, reported, enquiries = block.bureau.shown(rows, day)
+    competition = climate.competition[position, borrowers.region[rows]]
+    since_late = position - account.late_shown[rows]
+    then = np.full(len(rows), position)
+    if not world.mechanisms.policy:
+        then = _looser(climate, position, np.maximum(account.raised[rows], 0))
+    outage = outage_days(block.months, block.scenario, world)
+    missing = np.zeros(len(rows), dtype=bool) if outage is None else (day >= outage[0]) & (day < outage[1])
+    inputs = ReleaseInputs(
+        debt_service=debt_service(balance + reported, income, world.borrowing),
+        debt_service_with_draw=debt_service(balance + amount + reported, income, world.borrowing),
+        lenders=lenders,
+        enquiries=enquiries,
+        late=((since_late >= 0) & (since_late < 12)).astype(np.float64),
+        late_lately=((since_late >= 0) & (since_late < 2)).astype(np.float64),
+        anomaly=block.anomaly_seen[refreshed][rows],
+        tenure=(month - borrowers.opened[rows]).astype(np.float64),
+        overdue=overdue,
+        bureau_missing=missing,
+        cutoff=climate.cutoff[then] * (1 - world.policy.competition * competition),
+        cap_debt_service=climate.cap_debt_service[then],
+        cap_lenders=climate.cap_lenders[then].astype(np.float64),
+        cap_enquiries=climate.cap_enquiries[then].astype(np.float64),
+    )
+    hidden: Columns = {
+        "debt_hidden": (block.debt_elsewhere[rows] - reported).astype(np.float32),
+        "lenders_true": block.lenders[rows].astype(np.int16),
+        "enquiries_91d": enquiries.astype(np.int16),
+        "income_true": block.record.income[position][rows].astype(np.float32),
+        "competition": competition.astype(np.float32),
+        "policy_tightened": climate.level[position] > climate.level[np.maximum(account.raised[rows], 0)],
+        "months_past_due": account.status[rows],
+        "true_pd": _pd_of_state(block, position, now, rows, balance + amount),
+    }
+    return inputs, hidden
+
+
+def _pd_of_state(block: Block, position: int, now: Household, rows: Whole, balance_with_draw: Floats) -> Floats:
+    world, record = block.world, block.record
+    pressed = record.strains[position]
+    pressure = Strain(pressed.miss[rows], pressed.cure_early[rows], pressed.cure_late[rows])
+    owed = balance_with_draw + block.debt_elsewhere[rows]
+    service = debt_service(owed, record.income[position][rows], world.borrowing)
+    return true_pd(block.account.status[rows], pressure, now.liquidity[rows], service, world)
+
+
+def _looser(climate: Climate, position: int, raised: Whole) -> Whole:
+    """Month position of the looser of today's policy and the policy at the last raise."""
+    return np.where(climate.cutoff[raised] > climate.cutoff[position], raised, position)

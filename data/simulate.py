@@ -1,0 +1,244 @@
+"""A synthetic book: blocks of borrowers simulated in parallel and written as the tables of a book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from data.block import Block, Columns
+from data.blocks import Track, map_blocks, untracked
+from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, write_part
+from data.economy import LEVELS, Climate, Months, draw_climate
+from data.errors import CallError
+from data.outcomes import ORACLE_BORROWERS, ORACLE_QUARTERS, ORACLE_REQUESTS, ORACLE_TABLES, outcomes_of, quarters_of, traits_of
+from data.population import GENDERS, MARITAL_STATUSES, Borrowers
+from data.reporting import outage_days
+from data.schema import DATED_TABLES
+from data.simulation import simulate_block
+from data.world import Scenario, World
+
+MONTHLY_LAGS = {"income_assets": "income_days", "consumption": None, "device_social": None}
+"""Streams of monthly rows and the parameter that says how many days later they show (None: the same day)."""
+
+BUREAU_KINDS = ("file_opened", "card_statement", "enquiry", "loan_opened", "loan_closed", "delinquency")
+"""Kinds of bureau events, in the order in which events of one day are written."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    folder: Path
+    block: int
+    first_id: int
+    size: int
+    months: Months
+    climate: Climate
+    seed: int
+    world: World
+    scenario: Scenario
+
+
+def simulate_book(
+    out: Path,
+    borrowers: int,
+    months: int,
+    seed: int,
+    scenario: str,
+    world: World,
+    block_size: int,
+    processes: int = 1,
+    track: Track[list[tuple[str, str, int]]] = untracked,
+) -> Book:
+    """Simulates a lender and writes its book.
+
+    Args:
+        out: Folder of the book; put in place when whole.
+        borrowers: Number of borrowers; their ids are 0 to `borrowers` − 1.
+        months: Months of history.
+        seed: Seed of the world.
+        scenario: Name of a scenario in the world's parameters.
+        world: Parameters of the world.
+        block_size: Borrowers per block; changes the parts but no row.
+        processes: Processes that work at once; changes nothing in the result.
+        track: Follows the blocks as they are done.
+
+    Raises:
+        CallError: The scenario is not known, or something else lies at `out`.
+    """
+    if scenario not in world.scenarios:
+        raise CallError(f"Unknown scenario {scenario!r}; known: {', '.join(world.scenarios)}.")
+    chosen = world.scenarios[scenario]
+    span = Months(world.burn_in_months, months, world.run_off_months)
+    climate = draw_climate(span, seed, world, chosen)
+    with BookWriter(out) as writer:
+        firsts = range(0, borrowers, block_size)
+        jobs = [
+            _Job(writer.folder, block, first, min(block_size, borrowers - first), span, climate, seed, world, chosen)
+            for block, first in enumerate(firsts)
+        ]
+        for written in track(map_blocks(_simulate_and_write, jobs, processes), len(jobs)):
+            writer.add(written)
+        for name, columns in _unpartitioned(span, climate, world, chosen).items():
+            writer.write(DATED_TABLES[name], 0, columns)
+        writer.finish(
+            Manifest(
+                schema_version=SCHEMA_VERSION,
+                source="simulated",
+                blocks=len(jobs),
+                seed=seed,
+                scenario=scenario,
+                first_month=world.first_month,
+                months=months,
+                parameters=world.model_dump(mode="json"),
+            )
+        )
+    return open_book(out)
+
+
+def _simulate_and_write(job: _Job) -> list[tuple[str, str, int]]:
+    ids = np.arange(job.first_id, job.first_id + job.size, dtype=np.int64)
+    block = simulate_block(ids, job.months, job.climate, job.seed, job.world, job.scenario)
+    tables = DATED_TABLES | ORACLE_TABLES
+    return [write_part(job.folder, tables[name], job.block, columns) for name, columns in _tables(block).items()]
+
+
+def _tables(block: Block) -> dict[str, Columns]:
+    """The tables of one block, columns as written, rows by borrower and date."""
+    reviews = _in_order(block.record.events["limit_reviews"], block.borrowers, "reviewed_on")
+    requests = _in_order(block.record.events["draw_requests"], block.borrowers, "requested_on")
+    outcomes, oracle = outcomes_of(block, requests)
+    in_force = np.searchsorted(reviews["review_id"], requests["review_id"])
+    oracle |= {"limit_slip": reviews["slip"][in_force], "marketing": reviews["marketing"][in_force]}
+    return {
+        "borrowers": _borrower_columns(block),
+        "observations/own_ledger": _own_ledger(block),
+        "observations/bureau": _bureau(block),
+        "observations/agency": _by_kind(block, "agency", ("application", "loan")),
+        **{f"observations/{stream}": _monthly(block, stream, lag) for stream, lag in MONTHLY_LAGS.items()},
+        "limit_reviews": reviews,
+        "draw_requests": _request_columns(block, requests),
+        "outcomes": outcomes,
+        ORACLE_REQUESTS.name: oracle,
+        ORACLE_BORROWERS.name: traits_of(block),
+        ORACLE_QUARTERS.name: quarters_of(block),
+    }
+
+
+def _borrower_columns(block: Block) -> Columns:
+    who = block.borrowers
+    first = np.datetime64(block.world.first_month, "M") + (who.opened - 1).astype("timedelta64[M]")
+    return {
+        "borrower_id": who.ids,
+        "opened_on": first.astype("datetime64[D]").astype(np.int32),
+        "city_tier": who.tier,
+        "region": who.region,
+        "gender": _words(who.gender, GENDERS),
+        "age": who.age,
+        "marital_status": _words(who.marital_status, MARITAL_STATUSES),
+    }
+
+
+def _own_ledger(block: Block) -> Columns:
+    events = block.record.events
+    # A draw of the statement's day comes first: the statement counts it.
+    columns = _in_order(events["own_ledger/draw"] + events["own_ledger/statement"], block.borrowers, "occurred_on")
+    return columns | {"visible_on": columns["occurred_on"]}
+
+
+def _bureau(block: Block) -> Columns:
+    who = block.borrowers
+    rows = np.flatnonzero(~np.isnan(who.file_age))
+    first = int(block.first_day[block.months.burn_in])
+    opened = (first - np.round(who.file_age[rows] * 30.4375)).astype(np.int32)
+    nothing = np.full(len(rows), np.nan, dtype=np.float32)
+    file: Columns = {"rows": rows, "occurred_on": opened, "visible_on": opened}
+    file |= {"amount": nothing, "dpd": nothing, "card_utilization": nothing}
+    block.record.note("bureau/file_opened", file)
+    return _by_kind(block, "bureau", BUREAU_KINDS)
+
+
+def _by_kind(block: Block, stream: str, kinds: tuple[str, ...]) -> Columns:
+    """A stream's events of all kinds, by borrower and date, with the column `kind`."""
+    parts = []
+    for code, kind in enumerate(kinds):
+        for part in block.record.events.get(f"{stream}/{kind}", []):
+            parts.append(part | {"kind": np.full(len(part["rows"]), code, dtype=np.int8)})
+    columns = _in_order(parts, block.borrowers, "occurred_on")
+    return columns | {"kind": _words(columns["kind"], kinds)}
+
+
+def _monthly(block: Block, stream: str, lag: str | None) -> Columns:
+    """A stream with a row per borrower and month, written borrower by borrower."""
+    months = block.record.monthly[stream]
+    columns: Columns = {
+        name: np.stack([month[name] for month in months]).T.reshape(-1) for name in months[0]
+    }
+    days = (block.first_day[:-1] + block.borrowers.cycle_day[:, None] - 1).reshape(-1).astype(np.int32)
+    later = getattr(block.world.reporting, lag) if lag and block.world.mechanisms.data_lag else 0
+    whole = {name for name, kind in DATED_TABLES[f"observations/{stream}"].columns.items() if pa.types.is_integer(kind)}
+    columns |= {name: columns[name].astype(np.int16) for name in whole & columns.keys()}
+    return columns | {
+        "borrower_id": np.repeat(block.borrowers.ids, len(months)),
+        "occurred_on": days,
+        "visible_on": (days + later).astype(np.int32),
+    }
+
+
+def _request_columns(block: Block, requests: Columns) -> Columns:
+    decisions = ("release", "refuse")
+    return requests | {
+        "policy_version": _words(*_versions(block.climate, requests["policy"])),
+        "decision_system": _words(requests["refuse_system"].astype(np.int8), decisions),
+        "decision_executed": _words(requests["refuse_executed"].astype(np.int8), decisions),
+    }
+
+
+def _versions(climate: Climate, position: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    names = tuple(dict.fromkeys(climate.version))
+    codes = np.array([names.index(version) for version in climate.version], dtype=np.int8)
+    return codes[position], names
+
+
+def _words(codes: np.ndarray, words: Iterable[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, type=pa.int8()), pa.array(list(words)))
+
+
+def _in_order(parts: list[Columns], borrowers: Borrowers, date: str) -> Columns:
+    """Joins monthly parts of a table of events and sorts by borrower and date; equal dates keep their order."""
+    joined: Columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    day = joined[date].astype(np.int64)
+    span = int(day.max() - day.min()) + 1 if len(day) else 1
+    order = np.argsort(joined["rows"] * span + (day - (day.min() if len(day) else 0)), kind="stable")
+    joined = {name: values[order] for name, values in joined.items()}
+    return joined | {"borrower_id": borrowers.ids[joined["rows"]]}
+
+
+def _unpartitioned(months: Months, climate: Climate, world: World, scenario: Scenario) -> dict[str, Columns]:
+    """Policy, market and outages: the same for all borrowers."""
+    regions = world.population.regions
+    first = np.datetime64(world.first_month, "M") + (months.index - 1).astype("timedelta64[M]")
+    keys: Columns = {
+        "month_start": np.repeat(first.astype("datetime64[D]").astype(np.int32), regions),
+        "region": np.tile(np.arange(regions, dtype=np.int8), months.total),
+    }
+    cutoff = climate.cutoff[:, None] * (1 - world.policy.competition * climate.competition)
+    codes, names = _versions(climate, np.arange(months.total))
+    policy = {
+        "policy_version": _words(np.repeat(codes, regions), names),
+        "tightness": np.repeat(climate.level, regions),
+        "cutoff": cutoff.reshape(-1),
+        "cap_debt_service": np.repeat(climate.cap_debt_service, regions),
+        "cap_lenders": np.repeat(climate.cap_lenders, regions),
+        "cap_enquiries": np.repeat(climate.cap_enquiries, regions),
+    }
+    market = {"competition_index": climate.competition.reshape(-1), "macro_index": np.repeat(climate.macro, regions)}
+    outage = outage_days(months, scenario, world)
+    outages = {
+        "stream": _words(np.zeros(0 if outage is None else 1, dtype=np.int8), ("bureau",)),
+        "from_on": np.array([] if outage is None else outage[:1], dtype=np.int32),
+        "until_on": np.array([] if outage is None else outage[1:], dtype=np.int32),
+    }
+    return {"policy": keys | policy, "market": keys | market, "outages": outages}

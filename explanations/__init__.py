@@ -1,0 +1,1 @@
+"""Why the two models disagree: cohorts, contrast, and the report."""

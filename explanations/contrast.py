@@ -1,0 +1,177 @@
+"""Contrastive contributions: exact interventional Shapley values of a booster against a whole background.
+
+The contribution of feature i to row x is its Shapley value in the game in which a set S of features is worth
+the mean raw score of the background rows with x's values in S (Lundberg et al.,
+doi:10.1038/s42256-019-0138-9). The way over leaf patterns is after Nadel and Wettenstein, 'From Decision
+Trees to Boolean Logic' (arXiv 2511.09376).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Final, TypeVar
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataFault
+from explanations.leaf_bundles import bundles_of
+from explanations.leaf_kernels import Bundles, Cuts, Splits, add_contributions, count_keys, encode, tabulate
+from explanations.split_codes import cuts_of, splits_of
+from models.trees import trees_of
+
+TOLERANCE: Final = 1e-6
+"""Most by which base + Σ contributions may differ from the booster's raw score."""
+_Result = TypeVar("_Result")
+
+_BATCH_CELLS: Final = 1 << 20  # table cells (8 bytes each) held at once, unless a single tree needs more
+
+
+def contributions(
+    booster: lgb.Booster,
+    rows: NDArray[np.float32],
+    background: NDArray[np.float32],
+    *,
+    on_tree: Callable[[int, int], None] | None = None,
+    threads: int | None = None,
+) -> tuple[NDArray[np.float64], float]:
+    """What each feature adds to each row's raw score, against the mean raw score of the background.
+
+    Args:
+        booster: one raw score a row, numerical splits, at most 12 distinct features on the way to a leaf.
+        rows: rows × features, the features in the booster's order.
+        background: background rows × features; all of it is used.
+        on_tree: called with (trees done, trees in all) as the work goes on.
+        threads: at most so many at once, one for each processor if not given; the result is the same bits.
+
+    Returns:
+        The contributions (rows × features) and the base (the background's mean raw score), both in units of
+        the raw score (log-odds, log-RMB): base + the sum of a row's contributions is its raw score.
+
+    Raises:
+        DataFault: the booster or a matrix can't be used, or a sum misses the booster's own raw score by more
+        than
+            `TOLERANCE`.
+    """
+    threads = threads or _processors()
+    names = tuple(booster.feature_name())
+    rows, background = _checked("rows", rows, names), _checked("background", background, names)
+    if not len(background):
+        raise DataFault("the background has no rows to compare with; widen the reference cohort")
+    trees = trees_of(booster)
+    cuts, bundles = cuts_of(trees), bundles_of(trees)
+    splits = splits_of(trees, cuts)
+    found = np.zeros(rows.shape)
+    with ThreadPoolExecutor(threads) as pool:
+        crew = _Crew(pool, threads)
+        row_codes, background_codes = (_encoded(crew, values, cuts) for values in (rows, background))
+        for trees_done, batch in _batches(bundles):
+            counts = _counted(crew, background_codes, splits, bundles, batch)
+            tables = _tabulated(crew, bundles, batch, counts)
+            crew.share(
+                (0, len(rows)), partial(add_contributions, row_codes, splits, bundles, batch, tables, found)
+            )
+            if on_tree:
+                on_tree(trees_done, trees.count)
+    # LightGBM's own mean: of the kernels' mean, a background row led astray would cancel out of the check.
+    base = float(_raw_score(booster, background, threads).mean())
+    _refuse_unsound(base + found.sum(axis=1), _raw_score(booster, rows, threads))
+    return found, base
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """Threads that share work by stretches of a range; what each returns comes back in order."""
+
+    pool: ThreadPoolExecutor
+    size: int
+
+    def share(self, span: tuple[int, int], work: Callable[[tuple[int, int]], _Result]) -> list[_Result]:
+        """Runs the work on as many stretches of the span as there are threads."""
+        bounds = np.linspace(*span, self.size + 1).astype(int).tolist()
+        return list(self.pool.map(work, pairwise(bounds)))
+
+
+def _batches(bundles: Bundles) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Stretches of whole trees whose tables fit the memory allowed: (trees done after it, its bundles)."""
+    cells = bundles.cell_start[bundles.tree_start]
+    tree, last = 0, len(cells) - 1
+    while tree < last:
+        fitting = int(np.searchsorted(cells, cells[tree] + _BATCH_CELLS, side="right")) - 1
+        first, tree = tree, max(fitting, tree + 1)
+        yield tree, (int(bundles.tree_start[first]), int(bundles.tree_start[tree]))
+
+
+def _encoded(crew: _Crew, values: NDArray[np.float32], cuts: Cuts) -> NDArray[np.uint16]:
+    """The values' codes (features × rows)."""
+    codes = np.empty(values.shape[::-1], dtype=np.uint16)
+    crew.share((0, len(values)), partial(encode, values, cuts, codes))
+    return codes
+
+
+def _counted(
+    crew: _Crew, codes: NDArray[np.uint16], splits: Splits, bundles: Bundles, batch: tuple[int, int]
+) -> NDArray[np.int64]:
+    """How many background rows have each key of the batch's bundles."""
+    width = bundles.key_start[batch[1]] - bundles.key_start[batch[0]]
+
+    def count(stretch: tuple[int, int]) -> NDArray[np.int64]:
+        counts = np.zeros(width, dtype=np.int64)
+        count_keys(codes, splits, bundles, batch, counts, stretch)
+        return counts
+
+    total: NDArray[np.int64] = np.stack(crew.share((0, codes.shape[1]), count)).sum(axis=0)
+    return total
+
+
+def _tabulated(
+    crew: _Crew, bundles: Bundles, batch: tuple[int, int], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The tables of the batch's bundles, end to end."""
+    tables = np.zeros(bundles.cell_start[batch[1]] - bundles.cell_start[batch[0]])
+    crew.share(batch, partial(tabulate, bundles, batch[0], counts, tables))
+    return tables
+
+
+def _checked(what: str, values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
+    """The matrix, its rows contiguous; raises DataFault where it doesn't fit the booster."""
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise DataFault(
+            f"the {what} have shape {values.shape}, but the model reads {len(names)} features "
+            f"({names[0]} … {names[-1]}); give a matrix of the model's columns in the model's order"
+        )
+    if values.dtype != np.float32:
+        raise DataFault(
+            f"the {what} are {values.dtype}, but a feature matrix is float32; rounding here could move a row"
+        )
+    return np.ascontiguousarray(values)
+
+
+def _raw_score(booster: lgb.Booster, values: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
+    """LightGBM's own raw score of each row (it refuses a matrix without rows)."""
+    if not len(values):
+        return np.zeros(0)
+    return np.asarray(booster.predict(values, raw_score=True, num_threads=threads), dtype=np.float64)
+
+
+def _refuse_unsound(sums: NDArray[np.float64], raw: NDArray[np.float64]) -> None:
+    """Raises DataFault where base + Σ contributions isn't the raw score."""
+    gap = np.abs(sums - raw)
+    gap[np.isnan(gap)] = np.inf
+    wrong = int((gap > TOLERANCE).sum())
+    if wrong:
+        worst = int(gap.argmax())
+        raise DataFault(
+            f"the contributions do not add up: base + Σ misses the model's raw score by more than "
+            f"{TOLERANCE:g} in {wrong} of {len(raw)} rows (most in row {worst}: by {gap[worst]:.3g}); "
+            "none of them can be used, report this as a fault of the program"
+        )
+
+
+def _processors() -> int:
+    """How many processors this process may use (not every system can tell it of a single process)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

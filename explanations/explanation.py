@@ -1,0 +1,51 @@
+"""Everything that an explanation holds: what the files in its folder and the report are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from features.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the release model refuses applicants whom the limit model favoured.
+
+    Attributes:
+        summary: Counts, bad rates, digests, parameters, versions; JSON-ready (`summary.json`).
+        catalogue: The features of both models.
+        conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before, limit_after
+            (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
+            observed_bad (1, 0 or NaN where nobody saw the outcome).
+        reference: A row per reference request: request_id, limit_score, release_margin.
+        release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.
+        limit_features: request_id, cohort, then the limit model's matrix at the review that favoured.
+        release_contributions: A row per conflict: request_id, base, one column per feature (log-odds).
+        limit_contributions: A row per conflict: request_id, base, one column per feature (log-RMB).
+        contrast: A row per feature: feature, release_mean, release_low, release_high (log-odds), limit_mean,
+            limit_low, limit_high (log-RMB); means over conflicts refused by score, NaN where the feature is
+            not in that model.
+        decision_matrix: limit_decile (1 lowest to 10), decision (`release` or `refuse`), favoured, requests,
+            bad_known (requests whose outcome was seen), bad (bad among them), oracle_bad (bad with the draw,
+            simulated books, otherwise NaN).
+        performance: model, split, population, metric, value.
+        reliability: decile of PD, requests, mean_pd, bad_rate; released requests out of time.
+        funnel: stage, count.
+    """
+
+    summary: dict[str, Any]
+    catalogue: Catalogue
+    conflicts: pd.DataFrame
+    reference: pd.DataFrame
+    release_features: pd.DataFrame
+    limit_features: pd.DataFrame
+    release_contributions: pd.DataFrame
+    limit_contributions: pd.DataFrame
+    contrast: pd.DataFrame
+    decision_matrix: pd.DataFrame
+    performance: pd.DataFrame
+    reliability: pd.DataFrame
+    funnel: pd.DataFrame

@@ -1,0 +1,23 @@
+"""The parameters of explanations; `params.yaml` sets each with its unit and its reason."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from data.parameters import Parameters
+
+
+class ExplanationParameters(Parameters):
+    """How intervals of cohort means are taken.
+
+    Attributes:
+        bootstrap_draws: Cohorts drawn for the intervals.
+        bootstrap_level: Coverage of the intervals (0-1).
+        seed: Seed of the draws.
+    """
+
+    bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
+    bootstrap_level: Annotated[float, Field(gt=0, lt=1)]
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]

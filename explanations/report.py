@@ -1,0 +1,217 @@
+"""The explanation report: one HTML file that holds everything it shows, in English and Chinese."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import vl_convert
+
+from data.atomic import whole_file
+from explanations.cases import Case, chosen_cases
+from explanations.conflict_map import conflict_map
+from explanations.contrast_chart import contrast_chart
+from explanations.contrast_table import (
+    ContrastRow,
+    by_score,
+    contrast_rows,
+    families,
+    family_rows,
+    gap,
+    main_rows,
+)
+from explanations.decisions import FEW, decision_matrix, funnel_stages
+from explanations.distribution_chart import distribution_chart
+from explanations.distributions import main_distributions
+from explanations.exhibits import Chart
+from explanations.explanation import Explanation
+from explanations.figures import write_figures
+from explanations.headline import absent, answer, has_oracle, is_undated, key_figures, which_book
+from explanations.map_regions import PLACES, frame_of, place_of, weight
+from explanations.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED, family_colours
+from explanations.provenance import (
+    cautions,
+    parameters_table,
+    performance_table,
+    sources_table,
+    terms,
+    versions_table,
+)
+from explanations.quantities import count, push
+from explanations.reliability_chart import reliability_chart
+from explanations.waterfalls import Model, cutoff_rows, in_languages, waterfall_specs
+from explanations.words import Text, joined, say
+
+__all__ = ["report_html", "script_json", "write_figures", "write_report"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+TOP_FEATURES = 15
+DISTRIBUTIONS = 6
+
+
+def write_report(explanation: Explanation, path: Path) -> None:
+    """Writes the report to `path`; the same explanation gives the same bytes."""
+    with whole_file(path) as aside:
+        aside.write_text(report_html(explanation), encoding="utf-8", newline="\n")
+
+
+def report_html(explanation: Explanation) -> str:
+    """The whole page: styles, scripts, charts and tables."""
+    rows = contrast_rows(explanation)
+    cases = chosen_cases(explanation)
+    charts = _charts(explanation, rows)
+    currency = str(explanation.summary["currency"])
+    page = {
+        "title": {"en": say("page.title").en, "zh": say("page.title").zh},
+        "config": CHART_CONFIG,
+        "charts": {chart.name: chart.specs for chart in charts.values()} | _case_charts(cases, currency),
+        "cases": [_case_data(case) for case in cases],
+    }
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            say=say,
+            charts=charts,
+            cases=cases,
+            page_data=script_json(page),
+            libraries=_libraries(),
+            style=_text_of("report.css"),
+            script=_text_of("report.js"),
+            colours={"ink": INK, "muted": MUTED, "line": LINE, "against": AGAINST, "favour": FAVOUR},
+            fonts=FONTS,
+            **_statements(explanation, rows, cases),
+            **_tables(explanation),
+        )
+    )
+
+
+def script_json(value: object) -> str:
+    """JSON that can stand inside a script element whatever its strings hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _charts(explanation: Explanation, rows: Sequence[ContrastRow]) -> dict[str, Any]:
+    """The page's charts by their name; the distributions under theirs in their order."""
+    charts: dict[str, Chart] = {}
+    if rows:
+        colours = family_colours(families(explanation))
+        main, rest, others = main_rows(rows, TOP_FEATURES)
+        by_family = family_rows(explanation)
+        charts["map"] = conflict_map(rows, colours, str(explanation.summary["currency"]))
+        charts["contrast"] = contrast_chart("contrast", main, rest, others, colours)
+        charts["families"] = contrast_chart("families", by_family, None, 0, colours)
+        for i, shown in enumerate(main_distributions(explanation, rows, DISTRIBUTIONS)):
+            charts[f"distribution-{i}"] = distribution_chart(i, shown)
+    if len(explanation.reliability):
+        charts["reliability"] = reliability_chart(explanation.reliability)
+    return charts
+
+
+def _statements(
+    explanation: Explanation, rows: Sequence[ContrastRow], cases: Sequence[Case]
+) -> dict[str, Any]:
+    """What the page says in words and single figures."""
+    summary = explanation.summary
+    oracle = has_oracle(summary)
+    undated = is_undated(summary)
+    conflicts = count(len(explanation.conflicts))
+    return {
+        "book": which_book(summary),
+        "answer": answer(explanation, rows),
+        "key_figures": key_figures(explanation, rows),
+        "absent": absent(explanation),
+        "has_oracle": oracle,
+        "few": str(FEW),
+        "models_text": say(
+            "section.models_held_out" if undated else f"section.models_{'oracle' if oracle else 'text'}"
+        ),
+        "contrast_text": say(
+            "section.contrast_text",
+            conflicts=count(int(by_score(explanation).sum())),
+            reference=count(len(explanation.reference)),
+            gap=push(gap(rows)),
+        ),
+        "cases_text": say("section.cases_text", cases=count(len(cases)), conflicts=conflicts),
+        "reading": _reading(rows),
+        "families": _legend(explanation, rows),
+        "terms": terms(summary),
+        "cautions": cautions(summary),
+    }
+
+
+def _tables(explanation: Explanation) -> dict[str, Any]:
+    summary = explanation.summary
+    return {
+        "funnel": funnel_stages(explanation.funnel, is_undated(summary)),
+        "matrix": decision_matrix(explanation.decision_matrix),
+        "performance": [performance_table(explanation, model) for model in ("release", "limit")],
+        "sources": sources_table(summary),
+        "parameters": parameters_table(summary),
+        "versions": versions_table(summary),
+    }
+
+
+def _reading(rows: Sequence[ContrastRow]) -> list[tuple[Text, Text]]:
+    """For each region of the map that matters, what it means and the features that lie there."""
+    if not rows:
+        return []
+    frame = frame_of(rows)
+    ordered = sorted(rows, key=lambda row: -weight(row, frame))
+    shown = []
+    for place in PLACES:
+        there = [row.label for row in ordered if place_of(row, frame) == place]
+        if there:
+            shown.append((say(f"place.{place}"), say(f"map.{place}", features=joined(there[:5]))))
+    return shown
+
+
+def _legend(explanation: Explanation, rows: Sequence[ContrastRow]) -> list[tuple[Text, str]]:
+    colours = family_colours(families(explanation))
+    present = {row.family.en for row in rows}
+    return [(family, colours[family.en]) for family in families(explanation) if family.en in present]
+
+
+def _case_charts(cases: Sequence[Case], currency: str) -> dict[str, Any]:
+    models: tuple[Model, Model] = ("limit", "release")
+    return {
+        f"waterfall-{model}": waterfall_specs(model, case.steps[model], case.cutoff, currency)
+        for case in cases[:1]
+        for model in models
+    }
+
+
+def _case_data(case: Case) -> dict[str, Any]:
+    return {
+        "limit": in_languages(case.steps["limit"]),
+        "release": in_languages(case.steps["release"]),
+        "cutoff": cutoff_rows(case.cutoff),
+    }
+
+
+@cache
+def _libraries() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, inside a function, since it was made to be a module."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script")
+    return f'(function () {{\n"use strict";\n{bundle}\n}})();'
+
+
+def _text_of(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

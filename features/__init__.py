@@ -1,0 +1,1 @@
+"""What was visible of a borrower on a given day, as a feature matrix."""

@@ -1,0 +1,179 @@
+"""The catalogue of features: what each means, which models it may enter, which way it may push there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from data.book import Book
+from data.errors import CallError, DataFault
+
+PROTECTED = ("gender", "age", "region", "marital_status")
+"""Columns of a dated book that serve fairness checks alone and are never features."""
+
+ABSENT = "x"
+"""Sign of a feature that is not in a model."""
+
+DAYS_A_MONTH = 365.25 / 12
+"""Mean length of a month in days."""
+
+_SIGNS = {"+": 1, "-": -1, "0": 0}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature.
+
+    Attributes:
+        name: Column name in the matrices.
+        label_en: Label in English.
+        label_zh: Label in Chinese.
+        definition_en: One sentence in English.
+        definition_zh: One sentence in Chinese.
+        unit: `RMB`, `d` (days), `m` (months), `n` (a count), `r` (a ratio), `0/1`, `0-1`, `id`, `z`, or
+            what a mapping says.
+        window: How far it looks back (`30d`, `6m`), `now` or `life`; empty for imported features.
+        stream: Stream of observations that it is read from, `request`, `context`, or `flat` (imported).
+        family: Group of kindred features.
+        family_zh: The group's name in Chinese.
+        limit_sign: `+`, `-`, `0` (free) or `x` (not in the limit model).
+        release_sign: The same for the probability of default of the release model.
+        reason_code: The reason that it stands for (`R01` to `R20`), or empty.
+        reason_use: Whether it may be named as a reason: `Y`, `C` (with care) or `N`.
+    """
+
+    name: str
+    label_en: str
+    label_zh: str
+    definition_en: str
+    definition_zh: str
+    unit: str
+    window: str
+    stream: str
+    family: str
+    family_zh: str
+    limit_sign: str
+    release_sign: str
+    reason_code: str
+    reason_use: str
+
+    @property
+    def days(self) -> int:
+        """Length of the window in days (of a feature of dated events)."""
+        return self._length if self.window.endswith("d") else days_of(self._length)
+
+    @property
+    def months(self) -> int:
+        """Length of the window in months (of a feature of monthly rows)."""
+        return self._length if self.window.endswith("m") else round(self._length / DAYS_A_MONTH)
+
+    @property
+    def _length(self) -> int:
+        return int(self.window[:-1])
+
+
+def days_of(months: int) -> int:
+    """Whole days in a span of months: 30, 91, 182, 365 and 730 in 1, 3, 6, 12 and 24."""
+    return int(months * DAYS_A_MONTH)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The features of both models; a model's columns stand in the catalogue's order."""
+
+    features: tuple[Feature, ...]
+
+    @cached_property
+    def limit(self) -> tuple[str, ...]:
+        """Names of the limit model's features, in the order of its columns."""
+        return tuple(feature.name for feature in self.features if feature.limit_sign != ABSENT)
+
+    @cached_property
+    def release(self) -> tuple[str, ...]:
+        """Names of the release model's features, in the order of its columns."""
+        return tuple(feature.name for feature in self.features if feature.release_sign != ABSENT)
+
+    @cached_property
+    def limit_signs(self) -> tuple[int, ...]:
+        """Which way each of `limit` may push the limit: 1 up, -1 down, 0 either."""
+        return tuple(_SIGNS[self[name].limit_sign] for name in self.limit)
+
+    @cached_property
+    def release_signs(self) -> tuple[int, ...]:
+        """Which way each of `release` may push the probability of default: 1 up, -1 down, 0 either."""
+        return tuple(_SIGNS[self[name].release_sign] for name in self.release)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of all that the catalogue says."""
+        said = json.dumps([asdict(feature) for feature in self.features], ensure_ascii=False)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def __getitem__(self, name: str) -> Feature:
+        """The feature of this name.
+
+        Raises:
+            CallError: The catalogue has no such feature.
+        """
+        feature = self._by_name.get(name)
+        if feature is None:
+            raise CallError(f"There is no feature {name!r}; known are: {', '.join(self._by_name)}.")
+        return feature
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a feature of this name."""
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
+
+@cache
+def own_catalogue() -> Catalogue:
+    """The catalogue of dated books, as it stands in `catalogue.csv`; protected attributes are not in it."""
+    with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as lines:
+        return Catalogue(tuple(Feature(**row) for row in csv.DictReader(lines)))
+
+
+def catalogue_of(book: Book) -> Catalogue:
+    """The catalogue of a book: the project's own for dated books, the mapping's for imported ones.
+
+    Raises:
+        DataFault: The book is imported, but its mapping names no features.
+    """
+    if book.dated:
+        return own_catalogue()
+    mapped = (book.manifest.mapping or {}).get("features")
+    if not mapped:
+        raise DataFault(
+            f"The mapping in {book.path} names no features; import the file again with one that does."
+        )
+    return Catalogue(tuple(_imported(said) for said in mapped))
+
+
+def _imported(said: Mapping[str, Any]) -> Feature:
+    """A feature as its mapping says it; what a mapping leaves out is filled so that nothing is claimed."""
+    known = {field.name: said[field.name] for field in fields(Feature) if said.get(field.name) is not None}
+    family = str(said["family"])
+    filled = {
+        "definition_en": said["label_en"],
+        "definition_zh": said["label_zh"],
+        "window": "",
+        "stream": "flat",
+        "family_zh": _families_zh().get(family, family),
+        "reason_code": "",
+        "reason_use": "N",
+    }
+    return Feature(**(filled | known))
+
+
+@cache
+def _families_zh() -> dict[str, str]:
+    return {feature.family: feature.family_zh for feature in own_catalogue().features}

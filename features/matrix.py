@@ -1,0 +1,160 @@
+"""Feature matrices of draw requests (for the release model) and of limit reviews (for the limit model)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.blocks import Track, map_blocks, untracked
+from data.book import Book
+from data.errors import DataFault
+from data.months import month_index, to_days
+from features.catalogue import catalogue_of
+from features.context import context
+from features.parameters import FeatureParameters
+from features.snapshots import request_features, snapshot
+from features.streams import Streams, read_streams
+from features.windows import Values
+
+Kind = Literal["request", "review"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Feature values and what they belong to.
+
+    Attributes:
+        keys: A row per row of the matrix: who, when and what was recorded of it.
+        values: float32, rows × features, C-contiguous; NaN where a value is missing.
+        features: Names of the columns of `values`.
+    """
+
+    keys: pd.DataFrame
+    values: NDArray[np.float32]
+    features: tuple[str, ...]
+
+
+def request_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
+    """The release reader's snapshot at each draw request of a block, in the release model's columns.
+
+    Keys are the columns of `draw_requests`. A dated book adds `region`, `month` (of history), `limit_before`,
+    `limit_after` and `reviewed_on` of the review in force, `balance` (RMB, as the release reader saw it)
+    and `available` (RMB, `limit_after` less `balance`).
+
+    Raises:
+        DataFault: A request names a review or a borrower that the book does not hold.
+    """
+    requests = _plain(book.table("draw_requests", block))
+    if not book.dated:
+        return _flat(book, block, requests, catalogue_of(book).release)
+    streams = read_streams(book, block)
+    at = streams.positions(requests["borrower_id"].to_numpy())
+    seen = snapshot(streams, at, to_days(requests["requested_on"]), "release", parameters)
+    amount, term = (requests[column].to_numpy(np.float32) for column in ("amount", "term"))
+    values = seen.features | request_features(seen, amount, term, parameters)
+    keys = _placed(requests, "requested_on", book, streams, at)
+    keys = pd.concat([keys, _reviews_in_force(book, block, requests)], axis=1)
+    keys["balance"] = seen.balance
+    keys["available"] = keys["limit_after"] - keys["balance"]
+    return _matrix(keys, values, catalogue_of(book).release)
+
+
+def review_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
+    """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
+
+    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history).
+    """
+    reviews = _plain(book.table("limit_reviews", block))
+    if not book.dated:
+        return _flat(book, block, reviews, catalogue_of(book).limit)
+    streams = read_streams(book, block)
+    at = streams.positions(reviews["borrower_id"].to_numpy())
+    dates = to_days(reviews["reviewed_on"])
+    values = snapshot(streams, at, dates, "limit", parameters).features
+    values |= context(book, streams.region[at], dates)
+    return _matrix(_placed(reviews, "reviewed_on", book, streams, at), values, catalogue_of(book).limit)
+
+
+def whole_matrix(
+    book: Book,
+    kind: Kind,
+    parameters: FeatureParameters,
+    processes: int = 1,
+    track: Track[Matrix] = untracked,
+) -> Matrix:
+    """The matrix of all requests or reviews of a book, made block by block.
+
+    Args:
+        book: The book.
+        kind: `request` for `request_matrix`, `review` for `review_matrix`.
+        parameters: How features are read.
+        processes: How many processes work at once.
+        track: Follows the blocks as they are done.
+    """
+    work = request_matrix if kind == "request" else review_matrix
+    features = catalogue_of(book).release if kind == "request" else catalogue_of(book).limit
+    table = "draw_requests" if kind == "request" else "limit_reviews"
+    values = np.empty((book.manifest.rows[table], len(features)), dtype=np.float32)
+    keys, filled = [], 0
+    blocks = map_blocks(partial(work, book, parameters=parameters), range(book.blocks), processes)
+    for matrix in track(blocks, book.blocks):
+        # Copied into place as they come, so that the matrix never lies in memory twice.
+        values[filled : filled + len(matrix.values)] = matrix.values
+        filled += len(matrix.values)
+        keys.append(matrix.keys)
+    return Matrix(pd.concat(keys, ignore_index=True), values, features)
+
+
+def _matrix(keys: pd.DataFrame, by_name: Mapping[str, Values], features: tuple[str, ...]) -> Matrix:
+    values = np.empty((len(keys), len(features)), dtype=np.float32)
+    for column, name in enumerate(features):
+        values[:, column] = by_name[name]
+    return Matrix(keys, values, features)
+
+
+def _flat(book: Book, block: int, keys: pd.DataFrame, features: tuple[str, ...]) -> Matrix:
+    """The matrix of an imported book: its columns as the mapping made them."""
+    flat = book.table("observations/flat", block)
+    absent = [name for name in features if name not in flat]
+    if absent:
+        raise DataFault(f"{book.path}: observations/flat has no column {absent[0]!r}; import the file again.")
+    at = pd.Index(flat["borrower_id"]).get_indexer(keys["borrower_id"])
+    if (at < 0).any():
+        raise DataFault(
+            f"{book.path}: borrower {keys['borrower_id'].iloc[np.argmin(at)]} has no row in "
+            "observations/flat; run `releasegap check` on this book."
+        )
+    values = flat[list(features)].to_numpy(np.float32, na_value=np.nan)[at]
+    return Matrix(keys, np.ascontiguousarray(values), features)
+
+
+def _placed(
+    frame: pd.DataFrame, date: str, book: Book, streams: Streams, at: NDArray[np.int64]
+) -> pd.DataFrame:
+    """The frame with the borrower's region and the history month of each row."""
+    first_month = str(book.manifest.first_month)
+    return frame.assign(region=streams.region[at], month=month_index(to_days(frame[date]), first_month))
+
+
+def _reviews_in_force(book: Book, block: int, requests: pd.DataFrame) -> pd.DataFrame:
+    columns = ["limit_before", "limit_after", "reviewed_on"]
+    reviews = book.table("limit_reviews", block, ["review_id", *columns]).set_index("review_id")
+    unknown = ~requests["review_id"].isin(reviews.index)
+    if unknown.any():
+        request = requests.loc[unknown].iloc[0]
+        raise DataFault(
+            f"{book.path}: request {request['request_id']} names review {request['review_id']}, which is not "
+            "among the borrower's limit_reviews; run `releasegap check` on this book."
+        )
+    return reviews.loc[requests["review_id"], columns].reset_index(drop=True)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with categories as texts, so that parts with other categories join to the same types."""
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))

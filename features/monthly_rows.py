@@ -1,0 +1,41 @@
+"""Rows of streams that deliver one a month, as borrowers' were seen on given days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numpy import int64
+from numpy.typing import NDArray
+
+from features.catalogue import days_of
+from features.streams import Stream
+from features.windows import Days, Latest, Values, latest
+
+
+@dataclass(frozen=True)
+class MonthlyRows:
+    """The monthly rows of a stream and who read them when.
+
+    Attributes:
+        stream: The rows.
+        borrowers: Position of the borrower of each reading.
+        days: Day as of which each reading sees the stream.
+        gap_months: Months by which rows may be late: the latest k are less than k + gap_months months old.
+    """
+
+    stream: Stream
+    borrowers: NDArray[int64]
+    days: Days
+    gap_months: int
+
+    def latest(self, column: str | Values, months: int, skipped: int = 0) -> Latest:
+        """Statistics of a column over the latest rows.
+
+        Args:
+            column: Name of the column, or a value per row.
+            months: How many rows.
+            skipped: How many still later rows to pass over first.
+        """
+        values = self.stream.values[column] if isinstance(column, str) else column
+        oldest = days_of(skipped + months + self.gap_months)
+        return latest(self.stream.events, self.borrowers, self.days, values, months, skipped, oldest)

@@ -1,0 +1,41 @@
+"""The two readers of the streams: how fresh each sees a stream, by the day on which it reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from data.schema import STREAMS
+from features.windows import Days
+
+Reader = Literal["release", "limit"]
+
+_MONTHLY = ("income_assets", "consumption")
+_WEEKLY = ("device_social",)
+
+
+def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
+    """The day, on or before the date, as of which a reader sees each stream.
+
+    The release reader sees all streams as of the date itself. The limit reader sees income, assets and
+    consumption as of the first day of the date's month, devices as of the last Monday, the rest as of the
+    date. (Rows of the own ledger show only after the day on which they stand: see `features.streams`.)
+
+    Args:
+        reader: Who reads.
+        dates: Days on which it reads.
+    """
+    if reader == "release":
+        return dict.fromkeys(STREAMS, dates)
+    monthly = dict.fromkeys(_MONTHLY, _month_starts(dates))
+    weekly = dict.fromkeys(_WEEKLY, _last_mondays(dates))
+    return dict.fromkeys(STREAMS, dates) | monthly | weekly
+
+
+def _month_starts(dates: Days) -> Days:
+    return dates.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int32)
+
+
+def _last_mondays(dates: Days) -> Days:
+    return (dates - (dates + 3) % 7).astype(np.int32)  # day 0, 1970-01-01, was a Thursday

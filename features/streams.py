@@ -1,0 +1,137 @@
+"""The streams of a block of borrowers, read from a book and laid out for windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.book import Book
+from data.errors import DataFault
+from data.months import to_days
+from data.schema import STREAMS
+from features.windows import Days, Events, Values
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Events with what came with them.
+
+    Attributes:
+        events: When each happened and became visible.
+        values: By column, a value per event (NaN where missing).
+        kinds: Names of the kinds of events, where a stream has several.
+        kind: Position of each event's kind in `kinds`.
+    """
+
+    events: Events
+    values: dict[str, Values]
+    kinds: tuple[str, ...] = ()
+    kind: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+
+    def only(self, kept: NDArray[np.bool_]) -> Stream:
+        """The events where `kept` is true, whatever their kind."""
+        return Stream(self.events.only(kept), {name: column[kept] for name, column in self.values.items()})
+
+    def of(self, *kinds: str) -> Stream:
+        """The events of these kinds."""
+        return self.only(np.isin(self.kind, [self.kinds.index(kind) for kind in kinds if kind in self.kinds]))
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What is recorded of a block's borrowers, but for protected attributes and what came of requests.
+
+    Attributes:
+        borrower_ids: Ids of the borrowers, ascending; a borrower's position here is what windows go by.
+        opened: Day on which each borrower's account was opened.
+        region: Region of each borrower, for the context alone.
+        reviews: Limit reviews with `limit_after`, known from the day of the review.
+        observed: By stream, what was observed.
+        outages: By stream, the days from and until which nothing of it arrived.
+    """
+
+    borrower_ids: NDArray[np.int64]
+    opened: Days
+    region: NDArray[np.int8]
+    reviews: Stream
+    observed: dict[str, Stream]
+    outages: dict[str, tuple[Days, Days]]
+
+    def positions(self, borrower_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Position in the block of each of these borrowers.
+
+        Raises:
+            DataFault: One of them is not in the block.
+        """
+        return _positions(self.borrower_ids, borrower_ids)
+
+    def dark(self, stream: str, days: Days) -> NDArray[np.bool_]:
+        """Whether the stream was in a known outage on each day."""
+        since, until = self.outages.get(stream, (np.empty(0, np.int32), np.empty(0, np.int32)))
+        return np.asarray(((since <= days[:, None]) & (days[:, None] < until)).any(axis=1))
+
+
+def read_streams(book: Book, block: int) -> Streams:
+    """Reads the streams of one block of a dated book.
+
+    Raises:
+        DataFault: A row belongs to a borrower who is not in the block.
+    """
+    borrowers = book.table("borrowers", block, ["borrower_id", "opened_on", "region"])
+    ids = borrowers["borrower_id"].to_numpy()
+    reviews = book.table("limit_reviews", block, ["borrower_id", "reviewed_on", "limit_after"])
+    reviewed = reviews.rename(columns={"reviewed_on": "occurred_on"})
+    observed = {stream: _stream(book.table(f"observations/{stream}", block), ids) for stream in STREAMS}
+    return Streams(
+        borrower_ids=ids,
+        opened=to_days(borrowers["opened_on"]),
+        region=borrowers["region"].to_numpy(),
+        reviews=_stream(reviewed.assign(visible_on=reviewed["occurred_on"]), ids),
+        observed=observed | {"own_ledger": _after_the_day(observed["own_ledger"])},
+        outages=_outages(book.table("outages")),
+    )
+
+
+def _stream(frame: pd.DataFrame, ids: NDArray[np.int64]) -> Stream:
+    owner = frame["borrower_id"].to_numpy()
+    _positions(ids, owner)
+    offsets = np.append(np.searchsorted(owner, ids), len(owner))
+    events = Events(offsets, to_days(frame["occurred_on"]), to_days(frame["visible_on"]))
+    plain = frame.columns.difference(["borrower_id", "occurred_on", "visible_on", "kind"])
+    values = {name: frame[name].to_numpy(np.float32, na_value=np.nan) for name in plain}
+    if "kind" not in frame:
+        return Stream(events, values)
+    kind = frame["kind"].cat
+    return Stream(events, values, tuple(kind.categories), np.asarray(kind.codes, dtype=np.int8))
+
+
+def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    at = np.searchsorted(ids, wanted)
+    unknown = ids.take(at, mode="clip") != wanted if len(ids) else np.ones(len(wanted), dtype=bool)
+    if unknown.any():
+        borrower = wanted[np.argmax(unknown)]
+        raise DataFault(
+            f"Borrower {borrower} stands in a block of other borrowers; run `releasegap check` on this book."
+        )
+    return at
+
+
+def _after_the_day(ledger: Stream) -> Stream:
+    """The ledger with the rows of a day shown from the day after.
+
+    A draw and the statement that counts it stand on the ledger the same day, but after the decision that
+    released the draw: the snapshot taken for that decision must not tell what was decided.
+    """
+    events = ledger.events
+    shown = np.maximum(events.visible, events.occurred + np.int32(1))
+    return Stream(Events(events.offsets, events.occurred, shown), ledger.values)
+
+
+def _outages(frame: pd.DataFrame) -> dict[str, tuple[Days, Days]]:
+    return {
+        str(stream): (to_days(rows["from_on"]), to_days(rows["until_on"]))
+        for stream, rows in frame.groupby("stream", observed=True)
+    }

@@ -1,0 +1,1 @@
+"""The limit model, the release model, and the policy that turns scores into decisions."""

@@ -1,0 +1,98 @@
+"""Both models and the policy on every draw request of a book: who is favoured, who is refused, and by what."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.book import Book
+from data.errors import DataFault
+from data.limit_rules import recorded_slip
+from data.world import LimitReviews
+from features.catalogue import catalogue_of
+from features.matrix import Matrix
+from models.favoured import favoured, favoured_by_share
+from models.limit_model import LimitModel
+from models.parameters import ModelsParameters
+from models.policy import data_missing, decide, one_cutoff, policy_in_force
+from models.release_model import ReleaseModel
+from models.top_share import top_share_from
+
+BUREAU = "bureau"
+
+
+def decide_requests(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    calibration: NDArray[np.bool_],
+    parameters: ModelsParameters,
+) -> pd.DataFrame:
+    """Scores and decisions of both models on each draw request.
+
+    Args:
+        book: The book that the matrices were made from.
+        requests: Release snapshots of all requests.
+        reviews: Limit snapshots of all reviews.
+        limit: The limit model.
+        release: The release model.
+        calibration: Requests of the calibration period; a book without a policy table sets its cut-off there.
+        parameters: Policy and favour.
+
+    Returns:
+        By request: release_margin (log-odds), pd, cutoff, refused, refused_by, policy_version, favoured, and
+        of the favouring (else the latest) review: review_id, limit_score (log-RMB), limit_before, limit_after.
+
+    Raises:
+        DataFault: A model does not fit the book's features.
+    """
+    release.require(requests.features)
+    limit.require(reviews.features)
+    if not len(requests.keys):
+        raise DataFault(f"{book.path} holds no draw requests; take a larger book.")
+    margin = release.margin(requests.values)
+    probability = release.calibration.pd(margin)
+    scored = reviews.keys.assign(limit_score=limit.score(reviews.values))
+    if book.dated:
+        in_force = policy_in_force(requests.keys, book.whole("policy"))
+        rules = LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
+        shown = favoured(requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured)
+        version = in_force["policy_version"].astype(str)
+    else:
+        in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))
+        shown = _favoured_top_share(book, requests.keys, scored, calibration)
+        version = pd.Series("mapping", index=requests.keys.index)
+    bureau = [feature.name for feature in catalogue_of(book).features if feature.stream == BUREAU]
+    missing = data_missing(requests, bureau, release.unreadable(requests.values))
+    decided = decide(requests.keys, requests, probability, in_force, missing, parameters.policy)
+    scores = pd.DataFrame(
+        {"release_margin": margin, "pd": probability, "policy_version": version}, index=requests.keys.index
+    )
+    in_force_review = {"review_id", "limit_before", "limit_after"} & set(requests.keys)
+    keys = requests.keys.drop(columns=sorted(in_force_review))
+    return pd.concat([keys.drop(columns=["policy_version"], errors="ignore"), scores, decided, shown], axis=1)
+
+
+def _share_cutoff(book: Book, probability: NDArray[np.float64]) -> float:
+    """The cut-off above which the mapping's share of the calibration period lies."""
+    return top_share_from(probability, float(_mapping(book)["policy"]["refused_top_share"]))
+
+
+def _favoured_top_share(
+    book: Book, keys: pd.DataFrame, scored: pd.DataFrame, calibration: NDArray[np.bool_]
+) -> pd.DataFrame:
+    held = scored["borrower_id"].isin(keys.loc[calibration, "borrower_id"])
+    share = float(_mapping(book)["favoured_top_share"])
+    least = top_share_from(scored.loc[held, "limit_score"].to_numpy(np.float64), share)
+    return favoured_by_share(keys, scored, least)
+
+
+def _mapping(book: Book) -> dict[str, object] | dict[str, dict[str, float]]:
+    if book.manifest.mapping is None:
+        raise DataFault(f"{book.path} is an imported book without its mapping; import the file again.")
+    return book.manifest.mapping

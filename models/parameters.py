@@ -1,0 +1,36 @@
+"""The parameters of models and policy; `params.yaml` sets each with its unit and its reason."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from data.parameters import Parameters
+
+
+class CalibrationParameters(Parameters):
+    """How far the calibration of the release model may move away from the slope 1."""
+
+    slope_spread: Annotated[float, Field(gt=0, le=10)]
+
+
+class PolicyParameters(Parameters):
+    """What the release policy holds besides the cut-offs and caps of the month."""
+
+    overdue_days: Annotated[int, Field(ge=1, le=90)]
+
+
+class FavouredParameters(Parameters):
+    """What counts as being favoured by the limit model."""
+
+    window_days: Annotated[int, Field(ge=1, le=730)]
+    raise_from: Annotated[float, Field(gt=1, le=5)]
+
+
+class ModelsParameters(Parameters):
+    """All parameters of the folder `models`."""
+
+    calibration: CalibrationParameters
+    policy: PolicyParameters
+    favoured: FavouredParameters

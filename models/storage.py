@@ -1,0 +1,97 @@
+"""Models on disk: `model.txt` (LightGBM text) and `model.json` (what it takes to use it); never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.atomic import whole_file
+from data.errors import CallError, DataFault
+from models.boosted import Origin, booster_of
+from models.calibration import Calibration
+from models.limit_model import LimitModel
+from models.release_model import ReleaseModel
+
+TREES = "model.txt"
+CARD = "model.json"
+
+
+def save_model(model: LimitModel | ReleaseModel, folder: Path) -> None:
+    """Writes a model into a folder, the card last, so that a folder with a card holds a whole model."""
+    text = model.text
+    card: dict[str, Any] = {
+        "kind": "release" if isinstance(model, ReleaseModel) else "limit",
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "features": list(model.features),
+        "parameters": dict(model.parameters),
+        **asdict(model.origin),
+    }
+    if isinstance(model, ReleaseModel):
+        card["calibration"] = asdict(model.calibration)
+    (folder / CARD).unlink(missing_ok=True)
+    _write(folder / TREES, text)
+    _write(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+
+
+def load_limit_model(folder: Path) -> LimitModel:
+    """Reads a limit model, whose scores are those of the model that was saved, to the bit.
+
+    Raises:
+        CallError: The folder holds no model, or one of another kind.
+        DataFault: What it holds is damaged.
+    """
+    card, text = _read(folder, "limit")
+    try:
+        origin = Origin(card["book_digest"], card["catalogue_digest"])
+        return LimitModel(booster_of(text), tuple(card["features"]), card["parameters"], origin)
+    except (KeyError, TypeError) as error:
+        raise _damaged(folder / CARD) from error
+
+
+def load_release_model(folder: Path) -> ReleaseModel:
+    """Reads a release model, whose scores are those of the model that was saved, to the bit.
+
+    Raises:
+        CallError: The folder holds no model, or one of another kind.
+        DataFault: What it holds is damaged.
+    """
+    card, text = _read(folder, "release")
+    try:
+        origin = Origin(card["book_digest"], card["catalogue_digest"])
+        calibration = Calibration(**card["calibration"])
+        return ReleaseModel(
+            booster_of(text), tuple(card["features"]), card["parameters"], origin, calibration
+        )
+    except (KeyError, TypeError) as error:
+        raise _damaged(folder / CARD) from error
+
+
+def _read(folder: Path, kind: str) -> tuple[dict[str, Any], str]:
+    """The card and the model text, whose digest is checked, since LightGBM trusts what it is given."""
+    if not (folder / CARD).is_file() or not (folder / TREES).is_file():
+        raise CallError(
+            f"No model in {folder}: {CARD} or {TREES} is missing; make one with `releasegap train`."
+        )
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        found, digest = card["kind"], card["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder / CARD) from error
+    if found != kind:
+        raise CallError(f"{folder} holds a {found} model, but a {kind} model was asked for; name that one.")
+    text = (folder / TREES).read_bytes()
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise _damaged(folder / TREES)
+    return card, text.decode()
+
+
+def _damaged(path: Path) -> DataFault:
+    return DataFault(f"{path} is damaged or was changed by hand; train the model again.")
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,42 @@
+"""What all tests share: the resolved parameters, a small simulated book, and where real books lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import workbench
+from data.book import Book
+from data.simulate import simulate_book
+from data.world import World
+
+ROOT = Path(__file__).parents[1]
+BORROWERS = 1500
+
+
+@pytest.fixture(scope="session")
+def settings() -> workbench.Settings:
+    return workbench._settings(None, [])
+
+
+@pytest.fixture(scope="session")
+def world(settings: workbench.Settings) -> World:
+    return settings.world
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
+    """A baseline book of 1,500 borrowers in three blocks."""
+    out = tmp_path_factory.mktemp("books") / "baseline"
+    return simulate_book(out, BORROWERS, 24, 5, "baseline", world, block_size=600)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real credit data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("RELEASEGAP_REAL_DATA", ROOT / ".." / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real credit data is absent (set RELEASEGAP_REAL_DATA; looked in {folder.name})")
+    return folder.resolve()

@@ -1,0 +1,208 @@
+"""A mapping is refused unless a book can be made by it, in which no model reads what it must not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data.errors import CallError
+from data.mapping import BookMapping, read_mapping, tables_of
+
+MAPPINGS = Path(__file__).resolve().parents[2] / "data" / "mappings"
+Read = Callable[[dict[str, Any]], BookMapping]
+BUNDLED = sorted(MAPPINGS.glob("*.yaml"))
+
+
+def feature(name: str, **said: Any) -> dict[str, Any]:
+    usual = {"label_en": name, "label_zh": name, "unit": "n", "family": "record"}
+    return {"name": name, **usual, "limit_sign": "0", "release_sign": "0", **said}
+
+
+def tree(**said: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "id_column": "ID",
+        "outcome": {"column": "BAD", "bad": [1], "good": [0]},
+        "limit_column": "LIMIT",
+        "currency": "TWD",
+        "protected": [{"name": "SEX"}],
+        "policy": {"refused_top_share": 0.2},
+        "favoured_top_share": 0.3,
+        "features": [feature("late"), feature("income")],
+    }
+    return usual | said
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def of(said: dict[str, Any]) -> BookMapping:
+        path = tmp_path / "mapping.yaml"
+        path.write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), "utf-8")
+        return read_mapping(path)
+
+    return of
+
+
+def test_a_whole_number_stands_for_the_same_code_as_text(read: Read) -> None:
+    mapping = read(tree(features=[feature("late", values={1: 3, 2: None}, limit_sign=0, release_sign="+")]))
+    assert mapping.outcome.bad == ("1",)
+    assert mapping.features[0].values == {"1": 3.0, "2": None}
+    assert mapping.features[0].limit_sign == "0"
+
+
+def test_the_columns_read_are_each_named_once(read: Read) -> None:
+    burden = feature("burden", derive={"how": "ratio", "columns": ["AMOUNT", "income"]}, limit_sign="x")
+    mapping = read(tree(amount_column="AMOUNT", features=[feature("late"), feature("income"), burden]))
+    assert mapping.columns == ("ID", "BAD", "LIMIT", "AMOUNT", "SEX", "late", "income")
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            {"limit_colum": "LIMIT"},
+            "unknown parameter 'limit_colum'; the nearest known name is 'limit_column'",
+        ),
+        (
+            {"features": [feature("late") | {"lable_en": "Late"}]},
+            "unknown parameter 'features.0.lable_en'; the nearest known name is 'features.0.label_en'",
+        ),
+        ({"favoured_top_share": 1.5}, "'favoured_top_share' should be less than 1, but is 1.5"),
+        (
+            {"currency": "dollars"},
+            "'currency' is not right: 'dollars' is no currency; write its code of three",
+        ),
+        (
+            {"outcome": {"column": "BAD", "bad": [1], "good": [1, 0]}},
+            "the outcome '1' stands under bad and under good",
+        ),
+        (
+            {"outcome": {"column": "BAD", "bad": [], "good": [0]}},
+            "'outcome.bad' is not right: it is empty; name one at least",
+        ),
+        ({"outcome": {"column": "BAD", "bad": [0.5], "good": [0]}}, "should be a text, but is 0.5"),
+        ({"features": []}, "'features' is not right: it is empty"),
+        ({"features": [feature("late"), feature("late")]}, "the name 'late' stands twice"),
+        ({"features": [feature("late"), feature("SEX", column="x")]}, "the name 'SEX' stands twice"),
+        (
+            {"features": [feature("request_id")]},
+            "the name 'request_id' is kept for the project's own columns",
+        ),
+        ({"features": [feature("a b")]}, "'features.0.name' is not right: 'a b' is no name; write a letter"),
+        (
+            {"features": [feature("late", limit_sign="up")]},
+            "'features.0.limit_sign' should be '+', '-', '0' or 'x'",
+        ),
+        ({"features": [feature("late", limit_sign="x")]}, "no feature is in the limit model"),
+        ({"features": [feature("late", release_sign="x")]}, "no feature is in the release model"),
+        (
+            {"features": [feature("late", limit_sign="x", release_sign="x")]},
+            "the feature is in neither model",
+        ),
+        (
+            {"features": [feature("late", column="L", derive={"how": "sum", "columns": ["a", "b"]})]},
+            "a derived feature has neither `column` nor `values`",
+        ),
+        (
+            {"features": [feature("late", derive={"how": "ratio", "columns": ["a", "b", "c"]})]},
+            "a ratio is of two columns, not of 3",
+        ),
+        (
+            {"features": [feature("late", derive={"how": "sum", "columns": ["a"]})]},
+            "a sum is of two columns or more",
+        ),
+        ({"features": [feature("late", column="")]}, "'features.0.column' is not right: it is empty"),
+        ({"limit_column": "BAD"}, "the column 'BAD' cannot be two of id, outcome and limit"),
+    ],
+)
+def test_what_no_book_can_be_made_of_is_refused_with_its_reason(
+    read: Read, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CallError) as refused:
+        read(tree(**said))
+    assert message in str(refused.value)
+    assert "mapping.yaml" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ("SEX", "protected"),
+        ("BAD", "the outcome"),
+        ("ID", "the id"),
+        ("LIMIT", "the limit that the limit model is to predict"),
+        ("AMOUNT", "the amount asked for, unknown at the review"),
+    ],
+)
+@pytest.mark.parametrize("derived", [False, True])
+def test_no_feature_reads_what_a_model_must_not_know(
+    read: Read, column: str, reason: str, derived: bool
+) -> None:
+    origin = {"derive": {"how": "max", "columns": ["income", column]}} if derived else {"column": column}
+    with pytest.raises(CallError, match=f"feature leak reads '{column}', which is {reason}"):
+        read(tree(amount_column="AMOUNT", features=[feature("late"), feature("leak", **origin)]))
+
+
+@pytest.mark.parametrize("column", ["LIMIT", "AMOUNT"])
+def test_the_release_model_may_read_limit_and_amount(read: Read, column: str) -> None:
+    known = feature("known", column=column, limit_sign="x")
+    mapping = read(tree(amount_column="AMOUNT", features=[feature("late"), known]))
+    assert column in mapping.columns
+
+
+def test_a_missing_mapping_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"No mapping at .*none\.yaml"):
+        read_mapping(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: [1", b"- just\n- a list", b""])
+def test_what_is_no_mapping_is_one_clear_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mapping.yaml").write_bytes(content)
+    with pytest.raises(CallError, match=r"mapping\.yaml") as refused:
+        read_mapping(tmp_path / "mapping.yaml")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_is_no_mapping(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match="cannot be read"):
+        read_mapping(tmp_path)
+
+
+def test_the_tables_hold_what_the_mapping_names(read: Read) -> None:
+    tables = tables_of(read(tree(protected=[{"name": "SEX"}, {"name": "AGE", "kind": "number"}])))
+    assert list(tables["borrowers"].columns) == ["borrower_id", "source_id", "SEX", "AGE"]
+    assert list(tables["observations/flat"].columns) == ["borrower_id", "late", "income"]
+    assert str(tables["borrowers"].columns["SEX"]) == "string"
+    assert str(tables["borrowers"].columns["AGE"]) == "float"
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_a_bundled_mapping_says_everything_in_both_languages(path: Path) -> None:
+    mapping = read_mapping(path)
+    for said in mapping.features:
+        assert said.family_zh
+        assert (said.definition_en is None) == (said.definition_zh is None)
+        assert said.label_en.isascii()
+        assert not said.label_zh.isascii()
+    for language in ("en", "zh"):
+        labels = [getattr(said, f"label_{language}") for said in mapping.features]
+        assert len(set(labels)) == len(labels)
+    families = {said.family: said.family_zh for said in mapping.features}
+    assert all(families[said.family] == said.family_zh for said in mapping.features)
+
+
+def test_both_real_books_are_bundled() -> None:
+    assert [path.stem for path in BUNDLED] == ["german_credit", "taiwan_default"]
+
+
+def test_taiwan_keeps_the_newest_months_from_the_limit_model() -> None:
+    mapping = read_mapping(MAPPINGS / "taiwan_default.yaml")
+    limit = {said.name for said in mapping.features if said.limit_sign != "x"}
+    older = {f"{kind}{month}" for kind in ("PAY_", "BILL_AMT", "PAY_AMT") for month in (4, 5, 6)}
+    assert limit == older | {"EDUCATION"}
+    release = {said.name for said in mapping.features if said.release_sign != "x"}
+    assert {"PAY_0", "BILL_AMT1", "PAY_AMT1"} < release
+    assert {kept.source for kept in mapping.protected} == {"SEX", "MARRIAGE", "AGE"}
+    assert not {"SEX", "MARRIAGE", "AGE"} & {name for said in mapping.features for name in said.sources}

@@ -1,0 +1,195 @@
+"""Invariants: a book has the same rows whatever its blocks, the same bytes whatever the processes; each switch works."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.book import Book
+from data.check import faults
+from data.errors import CallError
+from data.schema import STREAMS
+from data.simulate import simulate_book
+from data.world import World
+
+TABLES = ["borrowers", "limit_reviews", "draw_requests", "outcomes", "oracle/requests", "oracle/borrowers", "oracle/quarters"]
+TABLES += [f"observations/{stream}" for stream in STREAMS]
+
+
+def make(out: Path, world: World, borrowers: int = 200, scenario: str = "baseline", seed: int = 5, **how: int) -> Book:
+    blocks = {"block_size": 100, "processes": 1} | how
+    return simulate_book(out, borrowers, 24, seed, scenario, world, **blocks)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
+    return make(tmp_path_factory.mktemp("book") / "b", world)
+
+
+def test_rows_do_not_depend_on_the_size_of_the_blocks(book: Book, world: World, tmp_path: Path) -> None:
+    other = make(tmp_path / "b", world, block_size=73)
+    assert other.blocks == 3
+    for table in [*TABLES, "policy", "market"]:
+        pd.testing.assert_frame_equal(book.whole(table), other.whole(table), obj=table)
+
+
+def test_bytes_do_not_depend_on_the_number_of_processes(book: Book, world: World, tmp_path: Path) -> None:
+    other = make(tmp_path / "b", world, processes=2)
+    assert other.manifest.parts == book.manifest.parts
+    assert other.digest == book.digest
+
+
+def test_a_borrower_is_the_same_in_a_book_of_any_size(book: Book, world: World, tmp_path: Path) -> None:
+    small = make(tmp_path / "b", world, borrowers=20)
+    for table in TABLES:
+        whole = book.whole(table)
+        if "borrower_id" in whole:
+            whole = whole[whole["borrower_id"] < 20]
+        else:
+            whole = whole[whole["request_id"] < 20_000]
+        pd.testing.assert_frame_equal(whole.reset_index(drop=True), small.whole(table), obj=table)
+
+
+def test_another_seed_is_another_lender(book: Book, world: World, tmp_path: Path) -> None:
+    assert make(tmp_path / "b", world, seed=6).digest != book.digest
+
+
+def test_a_book_has_no_faults(small_book: Book) -> None:
+    assert list(faults(small_book)) == []
+
+
+def test_a_single_borrower_makes_a_book(world: World, tmp_path: Path) -> None:
+    assert make(tmp_path / "b", world, borrowers=1).manifest.rows["borrowers"] == 1
+
+
+def test_outcomes_are_known_only_of_released_draws(small_book: Book) -> None:
+    requests, outcomes = small_book.whole("draw_requests"), small_book.whole("outcomes")
+    released = requests.loc[requests["decision_executed"] == "release", "request_id"]
+    assert sorted(outcomes["request_id"]) == sorted(released)
+
+
+def test_the_oracle_agrees_with_the_record_where_both_know(small_book: Book) -> None:
+    both = small_book.whole("outcomes").merge(small_book.whole("oracle/requests"), on="request_id")
+    assert (both["bad"] == both["bad_with_draw"]).all()
+
+
+def test_the_true_pd_is_calibrated_on_what_befalls_all_requests(small_book: Book) -> None:
+    oracle = small_book.whole("oracle/requests")
+    expected, bad = oracle["true_pd"].sum(), oracle["bad_with_draw"].sum()
+    # Outcomes of one borrower resemble each other: about three standard errors of independent ones.
+    assert abs(bad - expected) < 4 * np.sqrt(expected)
+
+
+def test_random_releases_are_refused_by_score_and_released(small_book: Book) -> None:
+    requests = small_book.whole("draw_requests")
+    drawn = requests[requests["random_release"]]
+    assert set(drawn["decision_system"]) <= {"refuse"}
+    assert set(drawn["decision_executed"]) <= {"release"}
+
+
+def test_errors_off_means_that_the_executed_decision_is_the_systems(world: World, tmp_path: Path) -> None:
+    book = make(tmp_path / "b", switched_off(world, "error"), borrowers=400)
+    requests = book.whole("draw_requests")
+    differs = requests["decision_system"].astype(str) != requests["decision_executed"].astype(str)
+    assert (differs == requests["random_release"]).all()
+    assert not book.whole("oracle/requests")[["release_slip", "limit_slip"]].any().any()
+
+
+def test_data_lag_off_means_that_everything_shows_on_its_day(world: World, tmp_path: Path) -> None:
+    book = make(tmp_path / "b", switched_off(world, "data_lag"))
+    for stream in STREAMS:
+        table = book.whole(f"observations/{stream}", ["occurred_on", "visible_on"])
+        assert (table["occurred_on"] == table["visible_on"]).all(), stream
+    opened = book.whole("observations/bureau", ["kind"])["kind"].eq("loan_opened").sum()
+    assert opened == book.whole("observations/agency", ["kind"])["kind"].eq("loan").sum()
+
+
+def test_some_loans_are_never_reported_where_data_lag_is_on(book: Book) -> None:
+    opened = book.whole("observations/bureau", ["kind"])["kind"].eq("loan_opened").sum()
+    assert 0.8 < opened / book.whole("observations/agency", ["kind"])["kind"].eq("loan").sum() < 0.97
+
+
+def test_competition_off_takes_single_applications_away_and_moves_no_other(book: Book, world: World, tmp_path: Path) -> None:
+    calm = make(tmp_path / "b", switched_off(world, "competition"))
+    assert (calm.whole("market")["competition_index"] == 0).all()
+    assert (calm.whole("policy")["cutoff"] >= book.whole("policy")["cutoff"]).all()
+    kinds = [b.whole("observations/agency").query("kind == 'application'") for b in (book, calm)]
+    dates = [set(zip(k["borrower_id"], k["occurred_on"], strict=True)) for k in kinds]
+    # In the first month nothing has come back to borrowers yet, so what is left is a part of what was.
+    first = kinds[0]["occurred_on"].min() + pd.Timedelta(days=27)
+    early = [{(who, on) for who, on in date if on <= first} for date in dates]
+    assert early[1] < early[0]
+    assert len(kinds[1]) < len(kinds[0])
+
+
+def test_misread_off_takes_spending_and_marketing_out_of_limits(world: World, tmp_path: Path, book: Book) -> None:
+    sober = make(tmp_path / "b", switched_off(world, "misread"))
+    assert not sober.whole("limit_reviews")["marketing"].any()
+    spending = [spending_in_limits(each) for each in (book, sober)]
+    assert spending[0] > spending[1] + 0.1
+
+
+def test_policy_off_refuses_fewer_and_leaves_the_policy_table_alone(world: World, tmp_path: Path, book: Book) -> None:
+    loose = make(tmp_path / "b", switched_off(world, "policy"))
+    pd.testing.assert_frame_equal(loose.whole("policy"), book.whole("policy"))
+    refused = [(b.whole("draw_requests")["decision_system"] == "refuse").mean() for b in (book, loose)]
+    assert refused[1] < refused[0]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "table", "column"),
+    [
+        ("policy_shock", "policy", "cutoff"),
+        ("competitor_entry", "market", "competition_index"),
+        ("downturn", "market", "macro_index"),
+        ("bureau_outage", "observations/bureau", "visible_on"),
+        ("shopping_festival", "observations/consumption", "necessities"),
+        ("marketing_push", "limit_reviews", "marketing"),
+        ("operator_errors", "draw_requests", "decision_executed"),
+    ],
+)
+def test_a_scenario_changes_nothing_before_month_19_and_something_after(
+    scenario: str, table: str, column: str, book: Book, world: World, tmp_path: Path
+) -> None:
+    other = make(tmp_path / "b", world, scenario=scenario)
+    changed = [b.whole(table) for b in (book, other)]
+    date = next(name for name in ("month_start", "occurred_on", "reviewed_on", "requested_on") if name in changed[0])
+    before = [frame[frame[date] < "2025-06-01"][column].astype(str).reset_index(drop=True) for frame in changed]
+    after = [frame[frame[date] >= "2025-06-01"][column].astype(str).reset_index(drop=True) for frame in changed]
+    pd.testing.assert_series_equal(*before)
+    assert not after[0].equals(after[1])
+
+
+def test_nothing_of_the_bureau_arrives_during_an_outage_and_the_backlog_does_after(world: World, tmp_path: Path) -> None:
+    book = make(tmp_path / "b", world, scenario="bureau_outage")
+    outage = book.whole("outages").iloc[0]
+    visible = book.whole("observations/bureau")["visible_on"]
+    assert (outage["until_on"] - outage["from_on"]).days == 45
+    assert not visible.between(outage["from_on"], outage["until_on"], inclusive="left").any()
+    assert (visible == outage["until_on"]).sum() > 50
+
+
+def test_a_downturn_about_doubles_what_goes_bad(world: World, tmp_path: Path) -> None:
+    books = [make(tmp_path / name, world, borrowers=4000, block_size=4000, scenario=name) for name in ("baseline", "downturn")]
+    rates = []
+    for book in books:
+        requests = book.whole("draw_requests").merge(book.whole("oracle/requests"), on="request_id")
+        rates.append(requests.loc[requests["requested_on"] >= "2025-06-01", "bad_with_draw"].mean())
+    assert 1.4 < rates[1] / rates[0] < 3.0
+
+
+def test_an_unknown_scenario_is_refused_by_name(world: World, tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"Unknown scenario 'boom'; known: baseline"):
+        make(tmp_path / "b", world, scenario="boom")
+    assert not list(tmp_path.iterdir())
+
+
+def switched_off(world: World, mechanism: str) -> World:
+    return world.model_copy(update={"mechanisms": world.mechanisms.model_copy(update={mechanism: False})})
+
+
+def spending_in_limits(book: Book) -> float:
+    """Correlation of the assessed limit with the latent propensity to spend."""
+    reviews = book.whole("limit_reviews").merge(book.whole("oracle/borrowers"), on="borrower_id")
+    return float(np.corrcoef(np.log(reviews["limit_assessed"]), reviews["spending"])[0, 1])

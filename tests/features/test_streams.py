@@ -1,0 +1,65 @@
+"""Streams of a block: what is read of a book, and what never is."""
+
+import numpy as np
+import pytest
+
+from data.errors import DataFault
+from features.catalogue import PROTECTED
+from features.streams import read_streams
+
+
+@pytest.fixture(scope="module")
+def frames(make_random_frames):
+    return make_random_frames(6, 11)
+
+
+def test_nothing_is_read_but_observations_limits_outages_and_whose_they_are(frames, memory_book):
+    book = memory_book(frames)
+    read_streams(book, 0)
+    asked = {(table, column) for table, column in book.asked if not table.startswith("observations/")}
+    assert asked - {("outages", column) for column in frames["outages"]} == {
+        ("borrowers", "borrower_id"),
+        ("borrowers", "opened_on"),
+        ("borrowers", "region"),
+        ("limit_reviews", "borrower_id"),
+        ("limit_reviews", "reviewed_on"),
+        ("limit_reviews", "limit_after"),
+    }
+    assert {column for table, column in book.asked if table.startswith("observations/")}.isdisjoint(PROTECTED)
+
+
+def test_every_event_stays_with_its_borrower_in_order(frames, memory_book):
+    streams = read_streams(memory_book(frames), 0)
+    for name, stream in streams.observed.items():
+        frame = frames[f"observations/{name}"]
+        owner = np.repeat(streams.borrower_ids, np.diff(stream.events.offsets))
+        assert np.array_equal(owner, frame["borrower_id"])
+        occurred = stream.events.occurred.astype("datetime64[D]")
+        assert np.array_equal(occurred, frame["occurred_on"].to_numpy().astype("datetime64[D]"))
+
+
+def test_kinds_are_told_apart_and_a_kind_that_never_came_has_no_events(frames, memory_book):
+    bureau = read_streams(memory_book(frames), 0).observed["bureau"]
+    recorded = frames["observations/bureau"]
+    for kinds in (("enquiry",), ("loan_opened", "file_opened"), ("unheard_of",)):
+        picked = recorded[recorded["kind"].isin(kinds)]
+        stream = bureau.of(*kinds)
+        assert len(stream.events.occurred) == len(picked)
+        assert np.array_equal(stream.values["amount"], picked["amount"], equal_nan=True)
+
+
+def test_rows_of_a_borrower_who_is_not_in_the_block_are_a_fault(frames, memory_book):
+    fewer = frames["borrowers"].iloc[1:].reset_index(drop=True)
+    with pytest.raises(DataFault, match="Borrower 100 stands in a block of other borrowers"):
+        read_streams(memory_book(frames | {"borrowers": fewer}), 0)
+
+
+def test_a_stream_is_dark_from_the_first_day_of_an_outage_to_the_day_before_its_end(
+    frames, memory_book, make_frame
+):
+    rows = [("bureau", "2024-03-01", "2024-03-03"), ("bureau", "2024-03-05", "2024-03-06")]
+    outages = make_frame("outages", rows, "stream from_on until_on")
+    streams = read_streams(memory_book(frames | {"outages": outages}), 0)
+    days = np.arange("2024-02-29", "2024-03-07", dtype="datetime64[D]").astype(np.int32)
+    assert streams.dark("bureau", days).tolist() == [False, True, True, False, False, True, False]
+    assert not streams.dark("agency", days).any()

@@ -1,0 +1,1 @@
+"""Splits, fitting, metrics, and the only code that writes to MLflow."""

@@ -1,0 +1,94 @@
+"""The parameters of splits and fits; `params.yaml` sets each with its unit and its reason."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from data.parameters import Parameters
+
+Month = Annotated[int, Field(ge=1, le=600)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+SampledShare = Annotated[float, Field(gt=0, le=1)]
+
+
+class PeriodParameters(Parameters):
+    """The periods of a dated book by history month, each up to and with its last month.
+
+    Attributes:
+        train_until: Last month of the training period, which begins with month 1.
+        early_stopping_until: Last month of the period on which the number of trees is chosen.
+        calibration_until: Last month of the period on which PDs are calibrated.
+        out_of_time_until: Last month of the period on which models are judged and conflicts explained.
+        fit_month: On the first day of this month the models are fitted, so far as labels go.
+        label_days: Age of a label, in days from the request, before it may be used.
+    """
+
+    train_until: Month
+    early_stopping_until: Month
+    calibration_until: Month
+    out_of_time_until: Month
+    fit_month: Month
+    label_days: Annotated[int, Field(ge=1, le=730)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        ends = (self.train_until, self.early_stopping_until, self.calibration_until, self.out_of_time_until)
+        if sorted(set(ends)) != list(ends):
+            raise ValueError("the periods must end one after the other, each after at least one month")
+        return self
+
+
+class ShareParameters(Parameters):
+    """Shares (0–1) of an undated book by hash of the id; what they leave is held out."""
+
+    train: Share
+    early_stopping: Share
+    calibration: Share
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if self.train + self.early_stopping + self.calibration >= 1:
+            raise ValueError("the shares must sum to less than 1, so that something is held out")
+        return self
+
+
+class BoosterParameters(Parameters):
+    """How a booster is fitted.
+
+    Attributes:
+        rounds: Most trees.
+        patience: Rounds without a better score on the early-stopping period before the fit ends.
+        learning_rate: Share of each tree's values that is added.
+        num_leaves: Most leaves of a tree.
+        max_depth: Most splits on a path; 8 at most, since the explanation tabulates 2^depth patterns a leaf.
+        min_data_in_leaf: Fewest rows of a leaf.
+        min_sum_hessian: Least sum of second derivatives in a leaf (rows · p · (1 − p) for a PD).
+        l2: Penalty on the squares of leaf values.
+        feature_share: Share of the features that a tree may use.
+        row_share: Share of the rows that a tree sees.
+        max_bin: Most bins of a feature's histogram.
+    """
+
+    rounds: Annotated[int, Field(ge=1, le=10_000)]
+    patience: Annotated[int, Field(ge=1, le=1_000)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    num_leaves: Annotated[int, Field(ge=2, le=256)]
+    max_depth: Annotated[int, Field(ge=1, le=8)]
+    min_data_in_leaf: Annotated[int, Field(ge=1)]
+    min_sum_hessian: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0)]
+    feature_share: SampledShare
+    row_share: SampledShare
+    max_bin: Annotated[int, Field(ge=7, le=255)]
+
+
+class TrainingParameters(Parameters):
+    """All parameters of the folder `training`."""
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    periods: PeriodParameters
+    shares: ShareParameters
+    limit: BoosterParameters
+    release: BoosterParameters

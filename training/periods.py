@@ -1,0 +1,37 @@
+"""Which split each review and request of a book falls into, whatever the kind of book."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.book import Book
+from data.months import to_days
+from training.parameters import TrainingParameters
+from training.splits import label_known, splits_by_hash, splits_by_period
+
+
+def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.str_]:
+    """The split of each draw request."""
+    return _splits(book, keys, "requested_on", parameters)
+
+
+def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.str_]:
+    """The split of each limit review."""
+    return _splits(book, keys, "reviewed_on", parameters)
+
+
+def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.bool_]:
+    """Whether the label of each request was known when the models were fitted; always, where there are no dates."""
+    first_month = book.manifest.first_month
+    if first_month is None:
+        return np.ones(len(keys), dtype=bool)
+    return label_known(to_days(keys["requested_on"]), first_month, parameters.periods)
+
+
+def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> NDArray[np.str_]:
+    first_month = book.manifest.first_month
+    if first_month is None:
+        return splits_by_hash(keys["borrower_id"], parameters.shares)
+    return splits_by_period(to_days(keys[date]), first_month, parameters.periods)

@@ -1,0 +1,60 @@
+"""Splits: which rows a model is fitted, stopped, calibrated and judged on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.months import month_index, month_start
+from training.parameters import PeriodParameters, ShareParameters
+
+TRAIN = "train"
+EARLY_STOPPING = "early_stopping"
+CALIBRATION = "calibration"
+OUT_OF_TIME = "out_of_time"
+OUTSIDE = "outside"
+
+SPLITS = (TRAIN, EARLY_STOPPING, CALIBRATION, OUT_OF_TIME)
+"""The splits in their order; a dated row before, after or between them is `OUTSIDE`."""
+
+Days = NDArray[np.int32]
+Names = NDArray[np.str_]
+
+
+def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> Names:
+    """The split of each row of a dated book.
+
+    Args:
+        days: Days since 1970-01-01 of the reviews or requests.
+        first_month: Month 1 of history as `YYYY-MM`.
+        periods: The last month of each period.
+    """
+    month = month_index(days, first_month)
+    ends = (
+        0,
+        periods.train_until,
+        periods.early_stopping_until,
+        periods.calibration_until,
+        periods.out_of_time_until,
+    )
+    return np.array([OUTSIDE, *SPLITS, OUTSIDE])[np.searchsorted(ends, month, side="left")]
+
+
+def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> Names:
+    """The split of each row of an undated book, by the hash of its id: the same in every order and extract.
+
+    What stands for out of time here is the share held out.
+    """
+    hashed = [int.from_bytes(hashlib.blake2b(str(id_).encode(), digest_size=8).digest()) for id_ in ids]
+    place = np.array(hashed, dtype=np.uint64) / 2.0**64
+    ends = np.cumsum([shares.train, shares.early_stopping, shares.calibration])
+    return np.array(SPLITS)[np.searchsorted(ends, place, side="right")]
+
+
+def label_known(days: Days, first_month: str, periods: PeriodParameters) -> NDArray[np.bool_]:
+    """Whether the label of a request made on each day was old enough when the models were fitted."""
+    fitted_on = month_start(periods.fit_month, first_month)
+    return np.asarray(days + periods.label_days <= fitted_on)

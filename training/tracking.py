@@ -1,0 +1,308 @@
+"""The only code that writes to MLflow: where runs are kept, what a run records, how models are registered."""
+
+import atexit
+import io
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, redirect_stderr
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# MLflow reads these while it is imported, so they are set first. What a user has set stays, but for
+# telemetry: a lender's work is nobody else's business.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+for _name, _value in {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import mlflow  # noqa: E402 (after the environment, see above)
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types import ColSpec, Schema  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
+
+from data.errors import CallError  # noqa: E402
+from training import home as layout  # noqa: E402
+from training.home import SIDECAR, ModelKind, registered_name  # noqa: E402
+
+if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer than MLflow's
+    from lightgbm import Booster
+    from pandas import DataFrame
+
+LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
+LONGEST_TAG = 8_000
+LONGEST_DIGEST = 36
+PARAMETERS_A_BATCH = 100
+METRICS_A_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking store, ready for use: its tables and the experiment exist."""
+
+    place: str  # what a user calls it: the home, or the tracking URI he set
+    uri: str
+    experiment_id: str
+    client: MlflowClient
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
+        """A run that ends FINISHED, or FAILED when the block raises.
+
+        Under `mlflow run` (MLFLOW_RUN_ID is set) it is that run, renamed, not a new one.
+        """
+        _use(self.uri)
+        if os.environ.get("MLFLOW_RUN_ID"):
+            started = mlflow.start_run()
+            for key, value in {**(tags or {}), "mlflow.runName": name}.items():
+                self.client.set_tag(started.info.run_id, key, value)
+        else:
+            started = mlflow.start_run(experiment_id=self.experiment_id, run_name=name, tags=dict(tags or {}))
+        with started:
+            yield Run(self.client, started.info.experiment_id, started.info.run_id)
+
+    def download(self, uri: str) -> Path:
+        """Copies what a `models:/` or `runs:/` URI names to a temporary folder that goes with the program.
+
+        Raises:
+            CallError: There is nothing of that name.
+        """
+        _use(self.uri)
+        folder = tempfile.mkdtemp(prefix="releasegap-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        try:
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+        except (MlflowException, OSError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise CallError(f"no model {uri} in the MLflow store of {self.place}: {reason}") from error
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run under way: what it writes down."""
+
+    client: MlflowClient
+    experiment_id: str
+    run_id: str
+
+    def log_parameters(self, parameters: Mapping[str, object]) -> None:
+        """Records parameters by their dotted names.
+
+        The same value again is fine. A value longer than MLflow holds is cut there and kept whole as
+        the artifact parameters/NAME.txt.
+
+        Raises:
+            MlflowException: The run has one of them already with another value.
+        """
+        texts = {name: str(value) for name, value in parameters.items()}
+        cut = [Param(name, _cut(text, LONGEST_PARAMETER)) for name, text in texts.items()]
+        for start in range(0, len(cut), PARAMETERS_A_BATCH):
+            self.client.log_batch(self.run_id, params=cut[start : start + PARAMETERS_A_BATCH])
+        for name, text in texts.items():
+            if len(text) > LONGEST_PARAMETER:
+                self.log_text(text, f"parameters/{name}.txt")
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Records metrics whose names carry their prefix: `limit.rmse`, `release.auc`."""
+        now = int(time.time() * 1000)
+        entities = [Metric(name, float(value), now, step=0) for name, value in metrics.items()]
+        for start in range(0, len(entities), METRICS_A_BATCH):
+            self.client.log_batch(self.run_id, metrics=entities[start : start + METRICS_A_BATCH])
+
+    def log_dataset(self, digest: str, name: str, rows: int, source: str, context: str) -> None:
+        """Records a book as an input of the run, by its digest and not by its rows.
+
+        `source` says in words where it came from, `context` what it was used for (training, explanation).
+        MLflow holds the first 36 characters of a digest; the whole one stands in the profile.
+        """
+        dataset = Dataset(
+            name=name,
+            digest=digest[:LONGEST_DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": source}),
+            profile=json.dumps({"num_rows": rows, "digest": digest}),
+        )
+        tag = InputTag("mlflow.data.context", context)
+        self.client.log_inputs(self.run_id, [DatasetInput(dataset, [tag])])
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None:
+        """Keeps a file with the run, in a folder of its artifacts or at their top."""
+        self.client.log_artifact(self.run_id, str(path), folder)
+
+    def log_figure(self, path: Path) -> None:
+        """Keeps a picture (PNG, SVG) with the run's figures."""
+        self.log_artifact(path, "figures")
+
+    def log_text(self, text: str, artifact: str) -> None:
+        """Keeps a text with the run as a file of that name."""
+        self.client.log_text(self.run_id, text, artifact)
+
+    def log_table(self, table: "DataFrame", artifact: str) -> None:
+        """Keeps a table with the run as a CSV file, of which the UI shows the first 500 rows."""
+        self.log_text(table.to_csv(index=False), artifact)
+
+    def log_note(self, markdown: str) -> None:
+        """Sets the description that the UI shows above the run."""
+        self.client.set_tag(self.run_id, "mlflow.note.content", _cut(markdown, LONGEST_TAG))
+
+    def log_booster(
+        self,
+        kind: ModelKind,
+        booster: "Booster",
+        features: Sequence[str],
+        folder: Path,
+        *,
+        book_digest: str,
+        model_digest: str,
+    ) -> str:
+        """Logs a booster with its sidecar (model.txt, model.json in `folder`) and registers it.
+
+        MLflow gives the metrics that the run has by then to the model as well, one request each: over
+        HTTP it is quicker to log models first.
+
+        Returns:
+            Its URI, `models:/releasegap-limit/3`.
+        """
+        signature = ModelSignature(
+            inputs=Schema([ColSpec("double", feature) for feature in features]),
+            outputs=Schema([ColSpec("double")]),
+        )
+        with _known_warnings_silenced():
+            logged = mlflow.lightgbm.log_model(
+                booster,
+                name=kind,
+                signature=signature,
+                # Left out, MLflow finds them by loading the model in a new process, for 5 seconds.
+                pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "lightgbm", "pandas")],
+                extra_files=[str(folder / name) for name in SIDECAR],
+            )
+        with redirect_stderr(io.StringIO()):  # it prints two lines for each model, whatever the log level
+            registered = mlflow.register_model(
+                logged.model_uri,
+                registered_name(kind),
+                tags={"book_digest": book_digest, "model_digest": model_digest},
+            )
+        return f"models:/{registered.name}/{registered.version}"
+
+    def report_url(self, base: str) -> str:
+        """The link under which the UI at `base` (http://127.0.0.1:5000) shows this run's report."""
+        return layout.report_url(base, self.experiment_id, self.run_id)
+
+
+def open_store(home: Path, experiment: str = layout.EXPERIMENT) -> Store:
+    """The store of a home (sqlite and artifacts inside it), or the one that MLFLOW_TRACKING_URI names.
+
+    Makes what is missing. Any number of processes may do this at once.
+
+    Raises:
+        CallError: The home can't be written, or the store can't be opened or reached.
+    """
+    home = Path(home).resolve()
+    chosen = layout.chosen_uri()
+    place = _without_password(chosen or str(home))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # Two processes that create MLflow's tables at the same time break the database for good.
+        with _alone_in(home):
+            uri = chosen or _prepare_database(home)
+            # MLflow would try for four minutes before it says that a server isn't there.
+            with _environment("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"), _known_warnings_silenced():
+                client = MlflowClient(tracking_uri=uri)
+                location = None if chosen else str(layout.artifacts(home) / experiment)
+                experiment_id = _experiment_id(client, experiment, location)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+        reason = _without_password(str(error).strip().splitlines()[0])
+        otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if chosen else ""
+        raise CallError(f"cannot open the MLflow store of {place}: {reason}{otherwise}") from error
+    return Store(place, uri, experiment_id, client)
+
+
+def _prepare_database(home: Path) -> str:
+    """The URI of the home's database, in the journal mode in which writers don't wait for readers."""
+    path = layout.database(home)
+    if "?" in str(path):
+        raise OSError("sqlite can't keep a database under a path with a question mark")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    return layout.sqlite_uri(path)
+
+
+def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:
+    """The experiment to write to: that of the run which `mlflow run` began, else the named one."""
+    if begun := os.environ.get("MLFLOW_RUN_ID"):
+        return str(client.get_run(begun).info.experiment_id)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return client.create_experiment(name, artifact_location=location)
+    if found.lifecycle_stage != "active":
+        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise MlflowException(
+            f"its experiment {name} was deleted; bring it back with "
+            f"`MLFLOW_TRACKING_URI='{client.tracking_uri}' {restore}`"
+        )
+    return str(found.experiment_id)
+
+
+def _use(uri: str) -> None:
+    """Points MLflow's module functions at a store.
+
+    MLflow then also writes MLFLOW_TRACKING_URI, which must keep saying what the user chose, and no more.
+    """
+    with _environment("MLFLOW_TRACKING_URI", uri):
+        mlflow.set_tracking_uri(uri)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _known_warnings_silenced() -> Iterator[None]:
+    """Silences what MLflow 3.17 says of its own code while parts of it are imported, and nothing else."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+        yield
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """Holds the home's lock; waits two minutes for it.
+
+    An exclusive sqlite transaction is a file lock that works on every system and ends with its process.
+    """
+    with closing(sqlite3.connect(home / ".mlflow.lock", timeout=120, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def _without_password(text: str) -> str:
+    return re.sub("//[^/@]*@", "//", text)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,730 @@
+"""releasegap: the command line, and the only place where all parts of the workbench meet."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
+
+import typer
+
+from data.errors import CallError, DataFault
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data.blocks import BlockParameters
+    from data.book import Book
+    from data.parameters import Parameters
+    from data.world import Simulation, World
+    from explanations.explain import Evidence
+    from explanations.explanation import Explanation
+    from explanations.parameters import ExplanationParameters
+    from features.matrix import Kind, Matrix
+    from features.parameters import FeatureParameters
+    from models.limit_model import LimitModel
+    from models.parameters import ModelsParameters
+    from models.release_model import ReleaseModel
+    from training.from_book import Judged
+    from training.parameters import TrainingParameters
+    from training.tracking import Run, Store
+
+PARAMETERS = Path(__file__).with_name("params.yaml")
+
+app = typer.Typer(
+    name="releasegap",
+    help="Why the release model refuses borrowers whom the limit model favoured.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+P = ParamSpec("P")
+
+ParamsOption = Annotated[
+    Path | None, typer.Option("--params", metavar="FILE", help="Parameters laid over the workbench's own params.yaml.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One parameter, as training.seed=7; repeatable.")
+]
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="RELEASEGAP_HOME", metavar="DIR", help="Where books, runs and results go.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")]
+BookOption = Annotated[Path, typer.Option("--book", metavar="BOOK", help="Folder of the book.")]
+BorrowersOption = Annotated[int | None, typer.Option("--borrowers", min=1, help="Borrowers to simulate.")]
+MonthsOption = Annotated[int | None, typer.Option("--months", min=1, help="Months of history to simulate.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
+ScenarioOption = Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")]
+
+DEFAULT_HOME = Path("artifacts")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parameters, resolved: params.yaml, then `--params`, then `--set`."""
+
+    simulation: Simulation
+    blocks: BlockParameters
+    world: World
+    features: FeatureParameters
+    models: ModelsParameters
+    training: TrainingParameters
+    explanations: ExplanationParameters
+
+
+@dataclass
+class Console:
+    """What the user is told: progress and notes on standard error, the result on standard output."""
+
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+    _progress: Any = field(default=None, init=False)
+
+    def note(self, text: str) -> None:
+        """Tells what is going on."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def result(self, text: str, **values: object) -> None:
+        """Tells what came out: the text, or with `--json` the values as one line."""
+        print(json.dumps(values, ensure_ascii=False, default=str) if self.as_json else text, flush=True)
+
+    @contextmanager
+    def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """A step of the work; gives a function that moves its bar to so many done."""
+        if self.quiet or not sys.stderr.isatty():
+            self.note(f"{what} …")
+            yield lambda done: None
+            return
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description:<44}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Terminal(stderr=True)) as bars:
+            task = bars.add_task(what, total=total)
+            yield lambda done: bars.update(task, completed=done)
+            bars.update(task, total=total or 1, completed=total or 1)
+
+    def track(self, move: Callable[[int], None]) -> Callable[[Iterable[Any], int], Iterable[Any]]:
+        """Follows results as they come and moves a step's bar."""
+
+        def followed(results: Iterable[Any], total: int) -> Iterable[Any]:
+            for done, result in enumerate(results, start=1):
+                move(done)
+                yield result
+
+        return followed
+
+
+def command(work: Callable[P, None]) -> Callable[P, None]:
+    """Ends a command as users expect: one sentence and the right exit status, a traceback only if asked for."""
+
+    @functools.wraps(work)
+    def ended(*args: P.args, **kwargs: P.kwargs) -> None:
+        # Idle OpenMP threads otherwise burn processors that other work could use.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        os.environ.setdefault("GOMP_SPINCOUNT", "0")
+        try:
+            work(*args, **kwargs)
+        except (CallError, DataFault) as error:
+            if kwargs.get("verbose"):
+                traceback.print_exc()
+            print(f"releasegap: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_status) from None
+        except KeyboardInterrupt:
+            print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return ended
+
+
+@app.command()
+@command
+def run(
+    book: Annotated[Path | None, typer.Option("--book", metavar="BOOK", help="A book to take instead of simulating.")] = None,
+    borrowers: BorrowersOption = None,
+    months: MonthsOption = None,
+    seed: SeedOption = None,
+    scenario: ScenarioOption = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the explanation goes.")] = None,
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """The main job: simulate (or take a book), train both models, explain, report, track."""
+    console = Console(quiet, verbose, json_)
+    changes = _simulation_changes(borrowers, months, seed, scenario)
+    if book is not None and changes:
+        raise CallError("--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario.")
+    settings = _settings(params, [*(set_ or []), *changes])
+    taken = _open(book) if book is not None else _simulate(settings, _book_folder(settings, home), console)
+    out = out or home / "explanations" / taken.path.name
+    _refuse_foreign(out)
+    with _tracked("run", home, taken, settings, console) as (store, tracked):
+        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        limit = _fit_limit(taken, reviews, settings, console)
+        release = _fit_release(taken, requests, settings, console)
+        judged = _judge(taken, requests, reviews, limit, release, settings)
+        uris = _log_models(tracked, taken, judged, limit, release)
+        explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, console)
+
+
+@app.command()
+@command
+def simulate(
+    out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
+    borrowers: BorrowersOption = None,
+    months: MonthsOption = None,
+    seed: SeedOption = None,
+    scenario: ScenarioOption = None,
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Make a synthetic book, and show how near it comes to the figures of a real one."""
+    from data.targets import target_table
+
+    console = Console(quiet, verbose, json_)
+    settings = _settings(params, [*(set_ or []), *_simulation_changes(borrowers, months, seed, scenario)])
+    book = _simulate(settings, out, console)
+    table = target_table(book)
+    if os.environ.get("MLFLOW_RUN_ID"):
+        with _tracked("simulate", home, book, settings, console) as (_, tracked):
+            tracked.log_metrics({f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values})
+    console.result(
+        f"{_target_text(table)}\n{_book_text(book)}",
+        book=book.path,
+        digest=book.digest,
+        rows=book.manifest.rows,
+        targets=table.to_dict("records"),
+    )
+
+
+@app.command("import")
+@command
+def import_(
+    mapping: Annotated[Path, typer.Argument(metavar="MAPPING.yaml", help="What the columns of the file mean.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The lender's table (CSV or Parquet).")],
+    out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Turn a lender's own table into a book."""
+    from data.importing import import_book
+
+    console = Console(quiet, verbose, json_)
+    with console.step(f"Importing {file.name}"):
+        book = import_book(mapping, file, out)
+    console.result(_book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)
+
+
+@app.command()
+@command
+def check(
+    book: Annotated[Path, typer.Argument(metavar="BOOK", help="Folder of the book.")],
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Hold every table of a book against its schema, keys, dates and digests; one line per fault."""
+    from data.check import faults
+
+    console = Console(quiet, verbose, json_)
+    opened = _open(book)
+    found = []
+    with console.step(f"Checking {book}"):
+        for fault in faults(opened):
+            found.append(fault)
+            if not json_:
+                print(fault)
+    if json_:
+        console.result("", book=book, faults=found)
+    elif not found:
+        console.result(f"{book}: no faults in {sum(opened.manifest.rows.values()):,} rows.")
+    if found:
+        raise DataFault(f"{book} has {len(found)} fault{'s' if len(found) > 1 else ''}; mend them or make the book again.")
+
+
+@app.command()
+@command
+def train(
+    what: Annotated[Literal["limit", "release", "all"], typer.Argument(help="Which model to train.")],
+    book: BookOption,
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Fit, calibrate, score out of time, log and register the models of a book."""
+    console = Console(quiet, verbose, json_)
+    settings = _settings(params, set_ or [])
+    taken = _open(book)
+    with _tracked(f"train {what}", home, taken, settings, console) as (store, tracked):
+        reviews = _matrix(taken, "review", settings, console) if what != "release" else None
+        requests = _matrix(taken, "request", settings, console) if what != "limit" else None
+        limit = _fit_limit(taken, reviews, settings, console) if reviews is not None else None
+        release = _fit_release(taken, requests, settings, console) if requests is not None else None
+        judged = _judge(taken, requests, reviews, limit, release, settings)
+        uris = _log_models(tracked, taken, judged, limit, release)
+    console.result(
+        f"{_performance_text(taken, judged.performance)}\nModels: {', '.join(uris.values())}\nRun: {tracked.run_id} in {store.place}",
+        models=uris,
+        run=tracked.run_id,
+        store=store.place,
+        metrics=_metrics(judged.performance),
+    )
+
+
+@app.command()
+@command
+def explain(
+    book: BookOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
+    limit_model: Annotated[
+        str | None, typer.Option("--limit-model", metavar="URI", help="models:/NAME/VERSION, runs:/RUN/limit or a folder.")
+    ] = None,
+    release_model: Annotated[
+        str | None, typer.Option("--release-model", metavar="URI", help="The same for the release model.")
+    ] = None,
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
+    console = Console(quiet, verbose, json_)
+    settings = _settings(params, set_ or [])
+    taken = _open(book)
+    _refuse_foreign(out)
+    with _tracked("explain", home, taken, settings, console) as (store, tracked):
+        limit, release, uris = _load_models(store, taken, limit_model, release_model)
+        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        judged = _judge(taken, requests, reviews, limit, release, settings)
+        tracked.log_metrics(_metrics(judged.performance))
+        explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, console)
+
+
+@app.command()
+@command
+def ui(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 5000,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Serve the MLflow UI on this home, and print the link that opens the latest report."""
+    from training.ui import serve
+
+    console = Console(quiet, verbose, json_)
+    console.note("Starting the MLflow UI …")
+    serve(home, host, port, lambda url: console.result(f"Open {url}\n(Ctrl-C ends the server)", url=url))
+
+
+# The steps that commands share.
+
+
+def _settings(params: Path | None, overrides: list[str]) -> Settings:
+    """The resolved parameters."""
+    from data.parameters import merge, read_parameters
+    from data.yaml_tree import parse
+
+    tree = parse(PARAMETERS.read_text(encoding="utf-8"), PARAMETERS.name)
+    source = PARAMETERS.name
+    if params is not None:
+        try:
+            text = params.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CallError(f"Cannot read the parameters {params}: {error}.") from error
+        tree, source = merge(tree, parse(text, str(params))), str(params)
+    groups = read_parameters(_groups(), tree, overrides, source)
+    return Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
+
+
+@functools.cache
+def _groups() -> type[Parameters]:
+    """The model that params.yaml is held against; made here, since pydantic is not needed for `--help`."""
+    from pydantic import create_model
+
+    from data.blocks import BlockParameters
+    from data.parameters import Parameters
+    from data.world import Simulation, World
+    from explanations.parameters import ExplanationParameters
+    from features.parameters import FeatureParameters
+    from models.parameters import ModelsParameters
+    from training.parameters import TrainingParameters
+
+    groups: dict[str, Any] = {
+        "simulation": (Simulation, ...),
+        "blocks": (BlockParameters, ...),
+        "world": (World, ...),
+        "features": (FeatureParameters, ...),
+        "models": (ModelsParameters, ...),
+        "training": (TrainingParameters, ...),
+        "explanations": (ExplanationParameters, ...),
+    }
+    return create_model("Groups", __base__=Parameters, **groups)
+
+
+def _flat(settings: Settings, book: Book) -> dict[str, Any]:
+    """Every parameter that had a part in the work on this book, under its dotted name.
+
+    The world's are those that the book was simulated with, whatever the call says now.
+    """
+    from data.parameters import flatten
+    from data.world import World
+
+    used: dict[str, Parameters] = {
+        name: getattr(settings, name) for name in ("features", "models", "training", "explanations")
+    }
+    if book.manifest.source == "simulated":
+        used["world"] = World.model_validate_json(json.dumps(book.manifest.parameters))
+    return {f"{name}.{key}": value for name, group in used.items() for key, value in flatten(group).items()}
+
+
+def _simulation_changes(borrowers: int | None, months: int | None, seed: int | None, scenario: str | None) -> list[str]:
+    """Options of a call as changes of parameters."""
+    given = {"borrowers": borrowers, "months": months, "seed": seed, "scenario": scenario and json.dumps(scenario)}
+    return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _open(path: Path) -> Book:
+    from data.book import open_book
+
+    return open_book(path)
+
+
+def _refuse_foreign(out: Path) -> None:
+    from data.atomic import refuse_foreign
+
+    refuse_foreign(out)
+
+
+def _book_folder(settings: Settings, home: Path) -> Path:
+    made = settings.simulation
+    return home / "books" / f"{made.scenario}-{made.borrowers}x{made.months}-seed{made.seed}"
+
+
+def _simulate(settings: Settings, out: Path, console: Console) -> Book:
+    from data.simulate import simulate_book
+
+    made, blocks = settings.simulation, settings.blocks
+    count = -(-made.borrowers // blocks.size)
+    with console.step(f"Simulating {made.borrowers:,} borrowers, {made.months} months", count) as move:
+        return simulate_book(
+            out=out,
+            borrowers=made.borrowers,
+            months=made.months,
+            seed=made.seed,
+            scenario=made.scenario,
+            world=settings.world,
+            block_size=blocks.size,
+            processes=blocks.processes_for(count),
+            track=console.track(move),
+        )
+
+
+def _matrix(book: Book, kind: Kind, settings: Settings, console: Console) -> Matrix:
+    from features.matrix import whole_matrix
+
+    with console.step(f"Reading what was visible at each {kind}", book.blocks) as move:
+        processes = settings.blocks.processes_for(book.blocks)
+        return whole_matrix(book, kind, settings.features, processes, console.track(move))
+
+
+def _fit_limit(book: Book, reviews: Matrix, settings: Settings, console: Console) -> LimitModel:
+    from training.from_book import fit_limit_on
+
+    with console.step("Fitting the limit model", settings.training.limit.rounds) as move:
+        return fit_limit_on(book, reviews, settings.training, lambda done, most, score: move(done))
+
+
+def _fit_release(book: Book, requests: Matrix, settings: Settings, console: Console) -> ReleaseModel:
+    from training.from_book import fit_release_on
+
+    with console.step("Fitting the release model", settings.training.release.rounds) as move:
+        return fit_release_on(book, requests, settings.training, settings.models, lambda done, most, score: move(done))
+
+
+def _judge(
+    book: Book,
+    requests: Matrix | None,
+    reviews: Matrix | None,
+    limit: LimitModel | None,
+    release: ReleaseModel | None,
+    settings: Settings,
+) -> Judged:
+    from training.from_book import judge
+
+    return judge(book, requests, reviews, limit, release, settings.training)
+
+
+def _explain(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    judged: Judged,
+    settings: Settings,
+    console: Console,
+) -> Explanation:
+    from explanations.explain import Evidence, explain
+    from features.catalogue import catalogue_of
+    from models.decisions import decide_requests
+    from training.labels import observed_bad, oracle_bad
+    from training.periods import request_splits, review_splits
+    from training.splits import CALIBRATION, OUT_OF_TIME, OUTSIDE
+
+    split = request_splits(book, requests.keys, settings.training)
+    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
+    evidence = Evidence(
+        decided=decided,
+        requests=requests,
+        reviews=reviews,
+        out_of_time=split == OUT_OF_TIME,
+        limit_background=review_splits(book, reviews.keys, settings.training) != OUTSIDE,
+        observed_bad=observed_bad(book, requests.keys["request_id"]),
+        oracle_bad=oracle_bad(book, requests.keys["request_id"]),
+        limit=limit,
+        release=release,
+        catalogue=catalogue_of(book),
+        performance=judged.performance,
+        reliability=judged.reliability,
+        about=_about(book, limit, release, settings),
+    )
+    trees = limit.booster.num_trees() + release.booster.num_trees()
+    with console.step("Explaining every conflict", trees) as move:
+        return explain(evidence, settings.explanations, move)
+
+
+def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Settings) -> dict[str, Any]:
+    """What the summary says of book, models, parameters and versions."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
+    manifest = book.manifest
+    return {
+        "source": manifest.source,
+        "seed": manifest.seed,
+        "scenario": manifest.scenario,
+        "borrowers": manifest.rows["borrowers"],
+        "currency": (manifest.mapping or {}).get("currency", "RMB"),
+        "book_digest": book.digest,
+        "models": {"limit": limit.digest, "release": release.digest},
+        "parameters": _flat(settings, book),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
+
+
+@contextmanager
+def _tracked(name: str, home: Path, book: Book, settings: Settings, console: Console) -> Iterator[tuple[Store, Run]]:
+    """An MLflow run that knows the book and the resolved parameters."""
+    with console.step("Opening the MLflow store"):
+        from training.tracking import open_store
+
+        store = open_store(home)
+    manifest = book.manifest
+    tags = {"book_digest": book.digest, "book": book.path.name, "source": manifest.source}
+    with store.run(f"{name} {book.path.name}", tags) as tracked:
+        tracked.log_parameters(_flat(settings, book) | _book_facts(book))
+        tracked.log_dataset(book.digest, book.path.name, manifest.rows["borrowers"], str(book.path), name.partition(" ")[0])
+        yield store, tracked
+
+
+def _book_facts(book: Book) -> dict[str, Any]:
+    manifest = book.manifest
+    facts = {"borrowers": manifest.rows["borrowers"], "months": manifest.months, "seed": manifest.seed}
+    facts |= {"scenario": manifest.scenario, "source": manifest.source}
+    return {f"book.{name}": value for name, value in facts.items() if value is not None}
+
+
+def _load_models(
+    store: Store, book: Book, limit_uri: str | None, release_uri: str | None
+) -> tuple[LimitModel, ReleaseModel, dict[str, str]]:
+    """The models that were asked for, by default the latest trained on this book."""
+    from models.storage import load_limit_model, load_release_model
+    from training.registry import fetch_model, latest_model
+
+    limit_uri = limit_uri or latest_model(store, "limit", book.digest)
+    release_uri = release_uri or latest_model(store, "release", book.digest)
+    limit = load_limit_model(fetch_model(store, limit_uri))
+    release = load_release_model(fetch_model(store, release_uri))
+    return limit, release, {"limit": limit_uri, "release": release_uri}
+
+
+def _log_models(
+    tracked: Run, book: Book, judged: Judged, limit: LimitModel | None, release: ReleaseModel | None
+) -> dict[str, str]:
+    """Logs metrics and registers models; gives the models' URIs."""
+    import tempfile
+
+    from models.storage import save_model
+
+    tracked.log_metrics(_metrics(judged.performance))
+    tracked.log_table(judged.performance, "performance.csv")
+    if len(judged.by_decile):
+        tracked.log_table(judged.by_decile, "bad_rate_by_decile.csv")
+    uris = {}
+    for kind, model in (("limit", limit), ("release", release)):
+        if model is None:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            save_model(model, Path(folder))
+            uris[kind] = tracked.log_booster(
+                kind,
+                model.booster,
+                model.features,
+                Path(folder),
+                book_digest=book.digest,
+                model_digest=model.digest,
+            )
+    return uris
+
+
+def _finish(
+    explanation: Explanation,
+    limit: LimitModel,
+    release: ReleaseModel,
+    out: Path,
+    tracked: Run,
+    store: Store,
+    uris: dict[str, str],
+    console: Console,
+) -> None:
+    """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
+    from data.atomic import whole_folder
+    from explanations.files import REPORT, SUMMARY, write_explanation
+
+    found = {"run": tracked.run_id, "store": store.place, "models": uris}
+    with console.step("Writing tables and report"), whole_folder(out) as folder:
+        figures = write_explanation(explanation, limit, release, folder)
+        (folder / "run.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in (REPORT, SUMMARY):
+        tracked.log_artifact(out / name)
+    for name in figures:
+        tracked.log_figure(out / name)
+    tracked.log_table(explanation.contrast, "contrast.csv")
+    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
+    tracked.log_metrics(_explanation_metrics(explanation))
+    tracked.log_note(_finding_text(explanation))
+    console.result(
+        f"{_finding_text(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
+        "See it in MLflow: releasegap ui",
+        report=out / REPORT,
+        folder=out,
+        counts=counts,
+        bad_rates=rates,
+        **found,
+    )
+
+
+def _explanation_metrics(explanation: Explanation) -> dict[str, float]:
+    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
+    metrics = {f"explanation.{name}": value for name, value in counts.items() if isinstance(value, int)}
+    for cohort, rate in rates.items():
+        for name in ("rate", "oracle_rate"):
+            if rate[name] is not None:
+                metrics[f"explanation.{cohort}.bad_{name}"] = rate[name]
+    return metrics
+
+
+def _metrics(performance: pd.DataFrame) -> dict[str, float]:
+    from training.metrics import metric_names
+
+    return metric_names(performance)
+
+
+def _metric_name(text: str) -> str:
+    return "".join(sign if sign.isalnum() else "_" for sign in text)
+
+
+def _finding_text(explanation: Explanation) -> str:
+    """What was found, in three lines."""
+    summary = explanation.summary
+    counts, rates = summary["counts"], summary["bad_rates"]
+    if not counts["conflicts"]:
+        return f"No conflicts: of {counts['favoured']:,} favoured requests the release model refuses none."
+    seen = "oracle_rate" if rates["conflict"]["oracle_rate"] is not None else "rate"
+    shown = [rates[cohort][seen] for cohort in ("conflict", "reference")]
+    bad, usual = ("unknown" if rate is None else f"{rate:.1%}" for rate in shown)
+    labels = [explanation.catalogue[name].label_en for name in explanation.contrast["feature"].head(3)]
+    return (
+        f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
+        f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
+        f"Bad rate: {bad} of these, {usual} of the favoured and released.\n"
+        f"What refuses them most: {'; '.join(labels)}."
+    )
+
+
+def _book_text(book: Book) -> str:
+    rows = book.manifest.rows
+    return f"Book: {book.path} ({rows['borrowers']:,} borrowers, {rows['draw_requests']:,} draw requests), digest {book.digest[:12]}"
+
+
+def _target_text(table: pd.DataFrame) -> str:
+    """Target against reached, a line a figure."""
+    lines = [f"{'figure':<38}{'target':>14}{'reached':>12}"]
+    for row in table.itertuples(index=False):
+        reached = f"{row.reached:,.4f}" if row.unit != "RMB" else f"{row.reached:,.0f}"
+        lines.append(f"{row.name:<38}{row.target:>14}{reached:>12}{'' if row.holds else '  missed'}")
+    return "\n".join(lines)
+
+
+def _performance_text(book: Book, performance: pd.DataFrame) -> str:
+    """Out-of-time performance in a few lines; of a simulated book, against the domain's targets too."""
+    from data.targets import MODEL_TARGETS, compare
+
+    metrics = _metrics(performance)
+    lines = []
+    if "release.auc" in metrics:
+        lines.append(
+            f"Release model out of time: AUC {metrics['release.auc']:.3f}, KS {metrics['release.ks']:.3f}, "
+            f"Brier {metrics['release.brier']:.4f} on released draws"
+        )
+    if "limit.r2" in metrics:
+        lines.append(
+            f"Limit model out of time: R² {metrics['limit.r2']:.3f}, median relative error {metrics['limit.median_relative_error']:.1%}"
+        )
+    reached = {
+        "PD model AUC, all requests": metrics.get("release.out_of_time.oracle.auc"),
+        "PD model KS, all requests": metrics.get("release.out_of_time.oracle.ks"),
+        "PD model AUC, released only": metrics.get("release.auc"),
+    }
+    known = {name: value for name, value in reached.items() if value is not None}
+    if len(known) == len(MODEL_TARGETS):
+        lines.append(_target_text(compare(MODEL_TARGETS, known)))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    app(prog_name="releasegap")
