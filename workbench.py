@@ -18,15 +18,12 @@ import typer
 from data.errors import CallError, DataFault
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from data.blocks import BlockParameters
     from data.book import Book
     from data.parameters import Parameters
     from data.world import Simulation, World
-    from explanations.explain import Evidence
     from explanations.explanation import Explanation
     from explanations.parameters import ExplanationParameters
     from features.matrix import Kind, Matrix
@@ -38,7 +35,9 @@ if TYPE_CHECKING:
     from training.parameters import TrainingParameters
     from training.tracking import Run, Store
 
-PARAMETERS = Path(__file__).with_name("params.yaml")
+BESIDE = Path(__file__).with_name("params.yaml")
+# A wheel has no place beside a module for a data file; pyproject.toml puts it there.
+PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
 
 app = typer.Typer(
     name="releasegap",
@@ -52,22 +51,29 @@ app = typer.Typer(
 P = ParamSpec("P")
 
 ParamsOption = Annotated[
-    Path | None, typer.Option("--params", metavar="FILE", help="Parameters laid over the workbench's own params.yaml.")
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="Parameters laid over the workbench's own params.yaml."),
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One parameter, as training.seed=7; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="One parameter, as training.seed=7; repeatable."),
 ]
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="RELEASEGAP_HOME", metavar="DIR", help="Where books, runs and results go.")
+    Path,
+    typer.Option("--home", envvar="RELEASEGAP_HOME", metavar="DIR", help="Where books, runs and results go."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")
+]
 BookOption = Annotated[Path, typer.Option("--book", metavar="BOOK", help="Folder of the book.")]
 BorrowersOption = Annotated[int | None, typer.Option("--borrowers", min=1, help="Borrowers to simulate.")]
 MonthsOption = Annotated[int | None, typer.Option("--months", min=1, help="Months of history to simulate.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
-ScenarioOption = Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")]
+ScenarioOption = Annotated[
+    str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
+]
 
 DEFAULT_HOME = Path("artifacts")
 
@@ -113,7 +119,12 @@ class Console:
         from rich.console import Console as Terminal
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description:<44}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description:<44}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Terminal(stderr=True)) as bars:
             task = bars.add_task(what, total=total)
             yield lambda done: bars.update(task, completed=done)
@@ -131,7 +142,7 @@ class Console:
 
 
 def command(work: Callable[P, None]) -> Callable[P, None]:
-    """Ends a command as users expect: one sentence and the right exit status, a traceback only if asked for."""
+    """Ends a command as users expect: one sentence, the right exit status, a traceback only if asked for."""
 
     @functools.wraps(work)
     def ended(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -155,12 +166,16 @@ def command(work: Callable[P, None]) -> Callable[P, None]:
 @app.command()
 @command
 def run(
-    book: Annotated[Path | None, typer.Option("--book", metavar="BOOK", help="A book to take instead of simulating.")] = None,
+    book: Annotated[
+        Path | None, typer.Option("--book", metavar="BOOK", help="A book to take instead of simulating.")
+    ] = None,
     borrowers: BorrowersOption = None,
     months: MonthsOption = None,
     seed: SeedOption = None,
     scenario: ScenarioOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the explanation goes.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the explanation goes.")
+    ] = None,
     params: ParamsOption = None,
     set_: SetOption = None,
     home: HomeOption = DEFAULT_HOME,
@@ -172,7 +187,9 @@ def run(
     console = Console(quiet, verbose, json_)
     changes = _simulation_changes(borrowers, months, seed, scenario)
     if book is not None and changes:
-        raise CallError("--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario.")
+        raise CallError(
+            "--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario."
+        )
     settings = _settings(params, [*(set_ or []), *changes])
     taken = _open(book) if book is not None else _simulate(settings, _book_folder(settings, home), console)
     out = out or home / "explanations" / taken.path.name
@@ -211,7 +228,9 @@ def simulate(
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
         with _tracked("simulate", home, book, settings, console) as (_, tracked):
-            tracked.log_metrics({f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values})
+            tracked.log_metrics(
+                {f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values}
+            )
     console.result(
         f"{_target_text(table)}\n{_book_text(book)}",
         book=book.path,
@@ -224,7 +243,9 @@ def simulate(
 @app.command("import")
 @command
 def import_(
-    mapping: Annotated[Path, typer.Argument(metavar="MAPPING.yaml", help="What the columns of the file mean.")],
+    mapping: Annotated[
+        Path, typer.Argument(metavar="MAPPING.yaml", help="What the columns of the file mean.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The lender's table (CSV or Parquet).")],
     out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
     quiet: QuietOption = False,
@@ -233,10 +254,11 @@ def import_(
 ) -> None:
     """Turn a lender's own table into a book."""
     from data.importing import import_book
+    from data.mapping import read_mapping
 
     console = Console(quiet, verbose, json_)
     with console.step(f"Importing {file.name}"):
-        book = import_book(mapping, file, out)
+        book = import_book(read_mapping(mapping), file, out)
     console.result(_book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)
 
 
@@ -264,7 +286,9 @@ def check(
     elif not found:
         console.result(f"{book}: no faults in {sum(opened.manifest.rows.values()):,} rows.")
     if found:
-        raise DataFault(f"{book} has {len(found)} fault{'s' if len(found) > 1 else ''}; mend them or make the book again.")
+        raise DataFault(
+            f"{book} has {len(found)} fault{'s' if len(found) > 1 else ''}; mend them or make the book again."
+        )
 
 
 @app.command()
@@ -291,7 +315,8 @@ def train(
         judged = _judge(taken, requests, reviews, limit, release, settings)
         uris = _log_models(tracked, taken, judged, limit, release)
     console.result(
-        f"{_performance_text(taken, judged.performance)}\nModels: {', '.join(uris.values())}\nRun: {tracked.run_id} in {store.place}",
+        f"{_performance_text(judged.performance)}\nModels: {', '.join(uris.values())}\n"
+        f"Run: {tracked.run_id} in {store.place}",
         models=uris,
         run=tracked.run_id,
         store=store.place,
@@ -305,7 +330,10 @@ def explain(
     book: BookOption,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
     limit_model: Annotated[
-        str | None, typer.Option("--limit-model", metavar="URI", help="models:/NAME/VERSION, runs:/RUN/limit or a folder.")
+        str | None,
+        typer.Option(
+            "--limit-model", metavar="URI", help="models:/NAME/VERSION, runs:/RUN/limit or a folder."
+        ),
     ] = None,
     release_model: Annotated[
         str | None, typer.Option("--release-model", metavar="URI", help="The same for the release model.")
@@ -410,9 +438,16 @@ def _flat(settings: Settings, book: Book) -> dict[str, Any]:
     return {f"{name}.{key}": value for name, group in used.items() for key, value in flatten(group).items()}
 
 
-def _simulation_changes(borrowers: int | None, months: int | None, seed: int | None, scenario: str | None) -> list[str]:
+def _simulation_changes(
+    borrowers: int | None, months: int | None, seed: int | None, scenario: str | None
+) -> list[str]:
     """Options of a call as changes of parameters."""
-    given = {"borrowers": borrowers, "months": months, "seed": seed, "scenario": scenario and json.dumps(scenario)}
+    given = {
+        "borrowers": borrowers,
+        "months": months,
+        "seed": seed,
+        "scenario": scenario and json.dumps(scenario),
+    }
     return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
 
 
@@ -471,7 +506,9 @@ def _fit_release(book: Book, requests: Matrix, settings: Settings, console: Cons
     from training.from_book import fit_release_on
 
     with console.step("Fitting the release model", settings.training.release.rounds) as move:
-        return fit_release_on(book, requests, settings.training, settings.models, lambda done, most, score: move(done))
+        return fit_release_on(
+            book, requests, settings.training, settings.models, lambda done, most, score: move(done)
+        )
 
 
 def _judge(
@@ -547,7 +584,9 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
 
 
 @contextmanager
-def _tracked(name: str, home: Path, book: Book, settings: Settings, console: Console) -> Iterator[tuple[Store, Run]]:
+def _tracked(
+    name: str, home: Path, book: Book, settings: Settings, console: Console
+) -> Iterator[tuple[Store, Run]]:
     """An MLflow run that knows the book and the resolved parameters."""
     with console.step("Opening the MLflow store"):
         from training.tracking import open_store
@@ -557,13 +596,19 @@ def _tracked(name: str, home: Path, book: Book, settings: Settings, console: Con
     tags = {"book_digest": book.digest, "book": book.path.name, "source": manifest.source}
     with store.run(f"{name} {book.path.name}", tags) as tracked:
         tracked.log_parameters(_flat(settings, book) | _book_facts(book))
-        tracked.log_dataset(book.digest, book.path.name, manifest.rows["borrowers"], str(book.path), name.partition(" ")[0])
+        tracked.log_dataset(
+            book.digest, book.path.name, manifest.rows["borrowers"], str(book.path), name.partition(" ")[0]
+        )
         yield store, tracked
 
 
 def _book_facts(book: Book) -> dict[str, Any]:
     manifest = book.manifest
-    facts = {"borrowers": manifest.rows["borrowers"], "months": manifest.months, "seed": manifest.seed}
+    facts: dict[str, Any] = {
+        "borrowers": manifest.rows["borrowers"],
+        "months": manifest.months,
+        "seed": manifest.seed,
+    }
     facts |= {"scenario": manifest.scenario, "source": manifest.source}
     return {f"book.{name}": value for name, value in facts.items() if value is not None}
 
@@ -594,8 +639,12 @@ def _log_models(
     tracked.log_table(judged.performance, "performance.csv")
     if len(judged.by_decile):
         tracked.log_table(judged.by_decile, "bad_rate_by_decile.csv")
-    uris = {}
-    for kind, model in (("limit", limit), ("release", release)):
+    uris: dict[str, str] = {}
+    models: tuple[tuple[Literal["limit", "release"], LimitModel | ReleaseModel | None], ...] = (
+        ("limit", limit),
+        ("release", release),
+    )
+    for kind, model in models:
         if model is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -628,7 +677,9 @@ def _finish(
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out) as folder:
         figures = write_explanation(explanation, limit, release, folder)
-        (folder / "run.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "run.json").write_text(
+            json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     for name in (REPORT, SUMMARY):
         tracked.log_artifact(out / name)
     for name in figures:
@@ -650,7 +701,9 @@ def _finish(
 
 def _explanation_metrics(explanation: Explanation) -> dict[str, float]:
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
-    metrics = {f"explanation.{name}": value for name, value in counts.items() if isinstance(value, int)}
+    metrics = {
+        f"explanation.{name}": float(value) for name, value in counts.items() if isinstance(value, int)
+    }
     for cohort, rate in rates.items():
         for name in ("rate", "oracle_rate"):
             if rate[name] is not None:
@@ -688,7 +741,10 @@ def _finding_text(explanation: Explanation) -> str:
 
 def _book_text(book: Book) -> str:
     rows = book.manifest.rows
-    return f"Book: {book.path} ({rows['borrowers']:,} borrowers, {rows['draw_requests']:,} draw requests), digest {book.digest[:12]}"
+    return (
+        f"Book: {book.path} ({rows['borrowers']:,} borrowers, {rows['draw_requests']:,} draw requests), "
+        f"digest {book.digest[:12]}"
+    )
 
 
 def _target_text(table: pd.DataFrame) -> str:
@@ -700,7 +756,7 @@ def _target_text(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _performance_text(book: Book, performance: pd.DataFrame) -> str:
+def _performance_text(performance: pd.DataFrame) -> str:
     """Out-of-time performance in a few lines; of a simulated book, against the domain's targets too."""
     from data.targets import MODEL_TARGETS, compare
 
@@ -713,7 +769,8 @@ def _performance_text(book: Book, performance: pd.DataFrame) -> str:
         )
     if "limit.r2" in metrics:
         lines.append(
-            f"Limit model out of time: R² {metrics['limit.r2']:.3f}, median relative error {metrics['limit.median_relative_error']:.1%}"
+            f"Limit model out of time: R² {metrics['limit.r2']:.3f}, "
+            f"median relative error {metrics['limit.median_relative_error']:.1%}"
         )
     reached = {
         "PD model AUC, all requests": metrics.get("release.out_of_time.oracle.auc"),

@@ -54,7 +54,9 @@ def refuse_foreign(target: Path) -> None:
         raise CallError(f"{target} is a file; name a folder that does not exist yet, or an older result.")
     ours = ("book.json", "summary.json")
     if target.is_dir() and any(target.iterdir()) and not any((target / name).is_file() for name in ours):
-        raise CallError(f"{target} holds other files; name a folder that does not exist yet, or an older result.")
+        raise CallError(
+            f"{target} holds other files; name a folder that does not exist yet, or an older result."
+        )
 
 
 def _swap(aside: Path, target: Path) -> None:

@@ -147,7 +147,9 @@ def start_block(
         seed=seed,
         borrowers=borrowers,
         draws=draws,
-        first_day=month_start(np.append(months.index, months.index[-1] + 1).astype(np.int32), world.first_month),
+        first_day=month_start(
+            np.append(months.index, months.index[-1] + 1).astype(np.int32), world.first_month
+        ),
         record=Record(),
         account=account,
         accounts_elsewhere=OpenAccounts(),
@@ -161,8 +163,8 @@ def start_block(
     )
 
 
-
-
 def still_open(block: Block, month: int) -> Flags:
     """Whose account was opened by a history month and is not written off."""
-    return (block.borrowers.opened <= month) & (block.account.status <= block.world.repayment.write_off_months)
+    return (block.borrowers.opened <= month) & (
+        block.account.status <= block.world.repayment.write_off_months
+    )

@@ -92,7 +92,8 @@ class Book:
             read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
         except pa.ArrowException as error:
             raise CallError(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
-        return read.to_pandas(date_as_object=False)
+        frame: pd.DataFrame = read.to_pandas(date_as_object=False)
+        return frame
 
     def whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All parts of a table, in the order of the blocks."""
@@ -112,7 +113,9 @@ def open_book(path: Path) -> Book:
     """
     manifest = path / MANIFEST
     if not manifest.is_file():
-        raise CallError(f"No book at {path}: it has no {MANIFEST}; make one with `releasegap simulate` or `import`.")
+        raise CallError(
+            f"No book at {path}: it has no {MANIFEST}; make one with `releasegap simulate` or `import`."
+        )
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
         version = said["schema_version"]
@@ -120,7 +123,9 @@ def open_book(path: Path) -> Book:
             raise CallError(f"{path} has schema version {version}; this workbench reads {SCHEMA_VERSION}.")
         return Book(path, Manifest(**said))
     except (ValueError, KeyError, TypeError) as error:
-        raise CallError(f"{manifest} is not a book's manifest ({_first_line(error)}); make the book again.") from error
+        raise CallError(
+            f"{manifest} is not a book's manifest ({_first_line(error)}); make the book again."
+        ) from error
 
 
 class BookWriter:
@@ -154,7 +159,10 @@ class BookWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Writes the manifest, with the rows and digests of what was written."""
-        said = asdict(manifest) | {"rows": dict(sorted(self._rows.items())), "parts": dict(sorted(self._parts.items()))}
+        said = asdict(manifest) | {
+            "rows": dict(sorted(self._rows.items())),
+            "parts": dict(sorted(self._parts.items())),
+        }
         text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (self.folder / MANIFEST).write_text(text, encoding="utf-8")
         self._finished = True
@@ -178,7 +186,9 @@ def write_part(
     path = folder / part
     path.parent.mkdir(parents=True, exist_ok=True)
     words = [name for name, kind in table.columns.items() if pa.types.is_dictionary(kind)]
-    pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=words, store_schema=True)
+    pq.write_table(
+        rows, path, compression="zstd", compression_level=1, use_dictionary=words, store_schema=True
+    )
     return part, sha256(path), rows.num_rows
 
 

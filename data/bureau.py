@@ -86,19 +86,29 @@ def apply_elsewhere(
         reporting: Lags.
         visible_at_once: Whether all lags are zero (mechanism `data_lag` switched off).
     """
-    rate = np.minimum(np.exp(log_rate), borrowing.rate_ceiling) * np.exp(borrowing.competition * competition_ceiling)
+    rate = np.minimum(np.exp(log_rate), borrowing.rate_ceiling) * np.exp(
+        borrowing.competition * competition_ceiling
+    )
     candidates = poisson(draws.uniform("applications", month), rate)
     rows, index = repeated(candidates)
     kept = draws.uniform("thinning", month, index, rows) < np.exp(
         borrowing.competition * (competition[rows] - competition_ceiling)
     )
     rows, index = rows[kept], index[kept]
-    chance = borrowing.open_share + borrowing.open_capacity * borrowers.capacity[rows] + borrowing.open_macro * macro
-    size = np.exp(borrowing.size_location + borrowing.size_spread * draws.normal("loan_size", month, index, rows))
+    chance = (
+        borrowing.open_share
+        + borrowing.open_capacity * borrowers.capacity[rows]
+        + borrowing.open_macro * macro
+    )
+    size = np.exp(
+        borrowing.size_location + borrowing.size_spread * draws.normal("loan_size", month, index, rows)
+    )
     return Applications(
         rows=rows,
         index=index,
-        day=(first_day + np.floor(days * draws.uniform("application_day", month, index, rows))).astype(np.int32),
+        day=(first_day + np.floor(days * draws.uniform("application_day", month, index, rows))).astype(
+            np.int32
+        ),
         opened=draws.uniform("opened_loan", month, index, rows) < np.clip(chance, 0.0, 1.0),
         amount=borrowing.size_income * income[rows] * size,
         lag=reporting_lag(draws.uniform("loan_lag", month, index, rows), reporting, visible_at_once),
@@ -118,7 +128,7 @@ class OpenAccounts:
     def close_some(
         self, draws: Draws, month: int, rate: float
     ) -> tuple[Whole, Whole, Floats, NDArray[np.bool_]]:
-        """Closes accounts at a monthly rate; returns borrower, key, amount, and whether the bureau hears of it."""
+        """Closes accounts at a monthly rate; returns borrower, key, amount, and if the bureau hears."""
         closing = draws.uniform("closing", month, self._key, self.rows) < rate
         closed = self.rows[closing], self._key[closing], self._amount[closing], self._reported[closing]
         stays = ~closing
@@ -181,7 +191,7 @@ class BureauFile:
         self._enquiries.append((rows, day, visible_on))
 
     def shown(self, rows: Whole, day: NDArray[np.int32]) -> tuple[Floats, Floats, Floats]:
-        """Lenders, balance (RMB) and enquiries in 91 days of some borrowers, each as of a day of this month."""
+        """Lenders, balance (RMB) and enquiries in 91 days of borrowers, each as of a day of this month."""
         as_of = np.full(self._size, np.iinfo(np.int32).min, dtype=np.int32)
         as_of[rows] = day
         known = self._pending_day <= as_of[self._pending_rows]

@@ -47,13 +47,24 @@ def at_rest(size: int) -> Household:
 
 
 def next_month(
-    before: Household, borrowers: Borrowers, draws: Draws, month: int, macro: float, world: World, scenario: Scenario
+    before: Household,
+    borrowers: Borrowers,
+    draws: Draws,
+    month: int,
+    macro: float,
+    world: World,
+    scenario: Scenario,
 ) -> Household:
     """The next month of the households of a block."""
     shock, jobless, income = _income(before, borrowers, draws, month, macro, world.income, scenario)
     liquidity = _liquidity(before, draws, month, world.liquidity)
     spend = _spend(borrowers, draws, month, income, liquidity, world, scenario)
-    seen = 1 / (1 + np.exp(-(world.spending.platform_intercept + world.spending.platform_propensity * borrowers.spending)))
+    seen = 1 / (
+        1
+        + np.exp(
+            -(world.spending.platform_intercept + world.spending.platform_propensity * borrowers.spending)
+        )
+    )
     return Household(
         income_shock=shock,
         jobless=jobless,
@@ -66,12 +77,22 @@ def next_month(
 
 
 def _income(
-    before: Household, borrowers: Borrowers, draws: Draws, month: int, macro: float, income: Income, scenario: Scenario
+    before: Household,
+    borrowers: Borrowers,
+    draws: Draws,
+    month: int,
+    macro: float,
+    income: Income,
+    scenario: Scenario,
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    shock = income.shock_persistence * before.income_shock + income.shock_innovation * draws.normal("income", month)
+    shock = income.shock_persistence * before.income_shock + income.shock_innovation * draws.normal(
+        "income", month
+    )
     factor = scenario.job_loss_factor if month >= scenario.from_month else 1.0
-    loss = factor * income.job_loss_rate * np.exp(
-        income.job_loss_macro * macro + income.job_loss_capacity * borrowers.capacity
+    loss = (
+        factor
+        * income.job_loss_rate
+        * np.exp(income.job_loss_macro * macro + income.job_loss_capacity * borrowers.capacity)
     )
     uniform = draws.uniform("job", month)
     jobless = np.where(before.jobless, uniform >= income.job_found_rate, uniform < loss)
@@ -99,7 +120,9 @@ def _spend(
     spending = world.spending
     usual = permanent_income(borrowers, world.income)
     season, festival = season_of(month, world, scenario)
-    taste = (spending.propensity + festival) * borrowers.spending + spending.noise * draws.normal("spending", month)
+    taste = (spending.propensity + festival) * borrowers.spending + spending.noise * draws.normal(
+        "spending", month
+    )
     blend = income**spending.income_share * usual ** (1 - spending.income_share)
     return blend * spending.level * season * np.exp(taste) + spending.liquidity * liquidity * income
 
@@ -127,12 +150,18 @@ def _anomaly(borrowers: Borrowers, draws: Draws, month: int, liquidity: Floats, 
 def income_shown(
     borrowers: Borrowers, draws: Draws, month: int, now: Household, income: Income, spending: Spending
 ) -> dict[str, Floats]:
-    """What the income and assets stream shows of a month: payroll (NaN where none came), inferred income, assets."""
+    """What income and assets show of a month: payroll (NaN where none came), inferred income, assets."""
     payroll = np.where(borrowers.payroll & ~now.jobless, now.income, np.nan)
     lively = income.proxy_spending_weight * np.log(now.spend / (spending.level * now.income))
     inferred = now.income * np.exp(lively + income.proxy_noise * draws.normal("inferred_income", month))
-    cushion = 0.5 * borrowers.capacity - 0.35 * borrowers.spending + income.liquid_assets_spread * draws.normal("assets")
-    drained = np.exp(-0.5 * np.minimum(now.liquidity, 2.0) - 0.6 * now.jobless + 0.1 * draws.normal("assets", month))
+    cushion = (
+        0.5 * borrowers.capacity
+        - 0.35 * borrowers.spending
+        + income.liquid_assets_spread * draws.normal("assets")
+    )
+    drained = np.exp(
+        -0.5 * np.minimum(now.liquidity, 2.0) - 0.6 * now.jobless + 0.1 * draws.normal("assets", month)
+    )
     return {
         "payroll": payroll,
         "inferred_income": inferred,
@@ -143,11 +172,13 @@ def income_shown(
 def spending_shown(
     borrowers: Borrowers, draws: Draws, month: int, now: Household, season: float, spending: Spending
 ) -> dict[str, Floats]:
-    """What the consumption stream shows of a month, by category; the categories sum to the platform's spending."""
+    """What the consumption stream shows of a month, by category; these sum to the platform's spending."""
     taste = np.exp(0.3 * borrowers.spending)
     count = poisson(draws.uniform("high_ticket", month), spending.high_ticket_rate * season * taste)
     uniform = draws.uniform("cashout", month)
-    suspicious = uniform < spending.cashout_rate * np.exp(0.6 * borrowers.network + 0.8 * np.minimum(now.liquidity, 2.0))
+    suspicious = uniform < spending.cashout_rate * np.exp(
+        0.6 * borrowers.network + 0.8 * np.minimum(now.liquidity, 2.0)
+    )
     cashout = np.where(suspicious, 0.1 + 0.3 * draws.uniform("cashout_size", month), 0.0)
     high_ticket = np.minimum(0.12 * count, 0.4)
     virtual = np.minimum(spending.virtual_share * taste * np.exp(0.4 * draws.normal("virtual", month)), 0.3)
@@ -169,7 +200,8 @@ def devices_shown(borrowers: Borrowers, draws: Draws, month: int, now: Household
     heat = np.exp(0.6 * now.anomaly)
     return {
         "devices": 1.0 + poisson(draws.uniform("devices", month), 0.25 * heat),
-        "shared_device_risk": 1 / (1 + np.exp(2.5 - 1.2 * now.anomaly - 0.3 * draws.normal("shared_device", month))),
+        "shared_device_risk": 1
+        / (1 + np.exp(2.5 - 1.2 * now.anomaly - 0.3 * draws.normal("shared_device", month))),
         "phone_tenure": np.maximum(borrowers.phone_tenure + month, 0.0),
         "profile_changes": poisson(draws.uniform("profile_changes", month), 0.08 * heat).astype(np.float64),
         "contact_change": np.clip(0.04 * heat * np.exp(0.3 * draws.normal("contacts", month)), 0.0, 1.0),

@@ -10,7 +10,9 @@ from data.randomness import Floats
 from data.world import LimitReviews
 
 
-def ruled_limit(assessed: Floats, before: Floats, months_since_raise: NDArray[np.int64], rules: LimitReviews) -> Floats:
+def ruled_limit(
+    assessed: Floats, before: Floats, months_since_raise: NDArray[np.int64], rules: LimitReviews
+) -> Floats:
     """The limit that the rules give: raised if well above, cut if well below, otherwise as it was.
 
     Args:

@@ -50,7 +50,8 @@ ORACLE_BORROWERS = Table(
     ("borrower_id",),
     ("borrower_id",),
 )
-"""What only the simulator knows of each borrower: latent traits (standard deviations), permanent income (RMB a month)."""
+"""What only the simulator knows of each borrower: latent traits (standard deviations) and
+permanent income (RMB a month)."""
 
 ORACLE_QUARTERS = Table(
     "oracle/quarters",
@@ -69,15 +70,19 @@ def outcomes_of(block: Block, requests: Columns) -> tuple[Columns, Columns]:
 
     Args:
         block: A simulated block.
-        requests: Its requests, one array per column, with `rows` and `policy` (month position).
+        requests: Its requests, one array per column, with `rows` and `position` (of the month).
     """
     refused = requests["refuse_executed"].astype(bool)
     extra = np.where(refused, requests["amount"], 0.0).astype(np.float64)
-    follow = (block.record.paths(), requests["policy"], requests["rows"], extra, requests["term"])
-    bad = outcomes_with_draw(*follow, months=MONTHS_IN_90_DAYS, world=block.world) >= RUN_OF_30_DAYS
-    run = outcomes_with_draw(*follow, months=MONTHS_IN_A_YEAR, world=block.world)
-    mature = requests["policy"] + MONTHS_IN_A_YEAR < block.months.total
-    bad_12m = np.where(mature, run >= RUN_OF_90_DAYS, np.nan)
+    position, rows = (requests[name].astype(np.int64) for name in ("position", "rows"))
+    paths, term = block.record.paths(), requests["term"].astype(np.int8)
+    run_90, run_year = (
+        outcomes_with_draw(paths, position, rows, extra, term, months, block.world)
+        for months in (MONTHS_IN_90_DAYS, MONTHS_IN_A_YEAR)
+    )
+    bad = run_90 >= RUN_OF_30_DAYS
+    mature = position + MONTHS_IN_A_YEAR < block.months.total
+    bad_12m = np.where(mature, run_year >= RUN_OF_90_DAYS, np.nan)
     seen = {
         "request_id": requests["request_id"][~refused],
         "bad": bad[~refused].astype(np.int8),

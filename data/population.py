@@ -1,4 +1,4 @@
-"""Who the borrowers are: latent traits, place, permanent income, opening of the account, protected attributes."""
+"""Who the borrowers are: latent traits, place, income, opening of the account, protected attributes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def draw_borrowers(ids: NDArray[np.int64], draws: Draws, population: Population)
     age = np.clip(22 + 30 * draws.uniform("age") ** 1.5 + 3 * (tier == 0), 20, 60)
     # Cards go with capacity and spending; three in ten have none (plain generator, not in the sources).
     has_card = draws.uniform("has_card") < 1 / (1 + np.exp(-(0.9 + 0.6 * capacity + 0.2 * spending)))
-    cards = has_card * np.exp(0.6 + 0.25 * capacity + 0.3 * draws.normal("card_limit"))
+    cards = np.where(has_card, np.exp(0.6 + 0.25 * capacity + 0.3 * draws.normal("card_limit")), 0.0)
     has_file = draws.uniform("has_file") < np.where(has_card, 1.0, 0.75)
     file_age = np.where(has_file, (age - 19) * 12 * draws.uniform("file_age") ** 1.4, np.nan)
     return Borrowers(
@@ -81,7 +81,9 @@ def draw_borrowers(ids: NDArray[np.int64], draws: Draws, population: Population)
         tier=(tier + 1).astype(np.int8),
         region=np.floor(population.regions * draws.uniform("region")).astype(np.int8),
         tier_income=np.log(np.asarray(population.tier_median_income))[tier],
-        opened=(population.opened_earliest + np.floor(opened_span * draws.uniform("opened"))).astype(np.int32),
+        opened=(population.opened_earliest + np.floor(opened_span * draws.uniform("opened"))).astype(
+            np.int32
+        ),
         payroll=draws.uniform("payroll") < population.payroll_share,
         cycle_day=(11 + np.floor(18 * draws.uniform("cycle_day"))).astype(np.int32),
         cards=cards,

@@ -22,7 +22,7 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 _WHOLE_STEPS = 2
-"""Steps of a Poisson count that are taken for all rows at once, before the few with more are looked at alone."""
+"""Steps of a Poisson count that are taken for all rows at once, before the few with more go on alone."""
 
 
 class Draws:
@@ -43,7 +43,7 @@ class Draws:
             stream: Name of what is drawn; other names give independent numbers.
             month: Month of history (burn-in months are 0 and below).
             index: Number of the event within borrower, month and stream; a scalar or one per row.
-            rows: Positions of the borrowers to draw for, repeated where there are several events; default all.
+            rows: Positions of the borrowers to draw for, repeated where they have several events; default all.
         """
         who = self._who if rows is None else self._who[rows]
         key = np.uint64((_stream_key(self._seed, stream) + month * 0xD1B54A32D192ED03) % 2**64)

@@ -45,8 +45,18 @@ def strain(
     """The strain on the borrowers of a block in one month."""
     p = repayment
     miss = p.miss_intercept + p.miss_willingness * borrowers.willingness + p.miss_network * borrowers.network
-    miss = miss + p.miss_liquidity * liquidity + p.miss_jobless * jobless + p.miss_macro * macro + p.miss_lenders * lenders
-    early = p.cure_early_intercept + p.cure_early_willingness * borrowers.willingness + p.cure_early_liquidity * liquidity
+    miss = (
+        miss
+        + p.miss_liquidity * liquidity
+        + p.miss_jobless * jobless
+        + p.miss_macro * macro
+        + p.miss_lenders * lenders
+    )
+    early = (
+        p.cure_early_intercept
+        + p.cure_early_willingness * borrowers.willingness
+        + p.cure_early_liquidity * liquidity
+    )
     late = p.cure_late_intercept + p.cure_late_willingness * borrowers.willingness
     return Strain(miss, early, late)
 
@@ -69,13 +79,20 @@ def cure_probabilities(strain: Strain, service: Floats, repayment: Repayment) ->
 
 
 def next_status(
-    status: NDArray[np.int16], strain: Strain, service: Floats, owes: NDArray[np.bool_], uniform: Floats, repayment: Repayment
+    status: NDArray[np.int16],
+    strain: Strain,
+    service: Floats,
+    owes: NDArray[np.bool_],
+    uniform: Floats,
+    repayment: Repayment,
 ) -> NDArray[np.int16]:
     """Months past due after this month's payment date, from one uniform number per borrower."""
     early, late = cure_probabilities(strain, service, repayment)
     cured = uniform < np.where(status == 1, early, late)
     missed = owes & (uniform < miss_probability(strain, service, repayment))
-    return np.where(status == 0, missed, np.where(cured & (status <= repayment.write_off_months), 0, status + 1)).astype(np.int16)
+    return np.where(
+        status == 0, missed, np.where(cured & (status <= repayment.write_off_months), 0, status + 1)
+    ).astype(np.int16)
 
 
 def true_pd(
@@ -96,7 +113,7 @@ def true_pd(
     """
     current, early, late = (status == 0) * 1.0, (status == 1) * 1.0, (status >= 2) * 1.0
     early_due, late_due = np.zeros_like(current), np.zeros_like(current)
-    bad = np.zeros_like(current)
+    bad: Floats = np.zeros_like(current)
     for month in range(1, MONTHS_IN_90_DAYS + 1):
         miss, cure_early, cure_late = _expected_chances(month, strain, liquidity, service, world)
         bad += early_due * (1 - cure_early) + late_due * (1 - cure_late)
@@ -123,11 +140,14 @@ def _expected_chances(
             strain.cure_early + repayment.cure_early_liquidity * change,
             strain.cure_late,
         )
-        chances.append((miss_probability(moved, service, repayment), *cure_probabilities(moved, service, repayment)))
+        chances.append(
+            (miss_probability(moved, service, repayment), *cure_probabilities(moved, service, repayment))
+        )
     # A need may have hit in any of the months so far and halves in each; one half-faded hit stands for all.
     hit = 1 - (1 - shock.rate) ** (1 + shock.persistence * (month - 1))
     calm, struck = chances
-    return tuple((1 - hit) * a + hit * b for a, b in zip(calm, struck, strict=True))  # type: ignore[return-value]
+    miss, early, late = ((1 - hit) * a + hit * b for a, b in zip(calm, struck, strict=True))
+    return miss, early, late
 
 
 @dataclass(frozen=True)
@@ -161,7 +181,8 @@ def outcomes_with_draw(
     """The longest run of months past due that each draw sees in the months after its release.
 
     The same uniform numbers decide as in the world that was simulated; only the extra balance of a draw
-    that was refused there comes on top (zero for a draw that was released). Borrowing elsewhere is held fixed.
+    that was refused there comes on top (zero for a draw that was released).
+    Borrowing elsewhere is held fixed.
 
     Args:
         paths: What befell the borrowers.
@@ -181,7 +202,9 @@ def outcomes_with_draw(
         followed = position + month <= last
         left = extra * np.maximum(1 - (month - 1) / term, 0.0)
         service = debt_service(paths.balance[at, rows] + left, paths.income[at, rows], world.borrowing)
-        now = Strain(*(part[at, rows] for part in (paths.strain.miss, paths.strain.cure_early, paths.strain.cure_late)))
+        now = Strain(
+            *(part[at, rows] for part in (paths.strain.miss, paths.strain.cure_early, paths.strain.cure_late))
+        )
         owes = paths.balance[at, rows] + left > 0
         status = next_status(status, now, service, owes, paths.uniform[at, rows], world.repayment)
         run = np.where(followed & (status > 0), run + 1, 0).astype(np.int16)

@@ -13,8 +13,9 @@ from data.months import month_start
 from data.randomness import Floats, Whole
 from data.world import Scenario, World
 
+
 def show_household(block: Block, position: int, month: int, now: homes.Household) -> None:
-    """Writes the month's rows of income, consumption, devices and cards, and keeps what the lender reads of them."""
+    """Writes the month's rows of income, consumption, devices and cards; keeps what the lender reads of them."""
     world, borrowers, draws = block.world, block.borrowers, block.draws
     season, _ = homes.season_of(month, world, block.scenario)
     income = homes.income_shown(borrowers, draws, month, now, world.income, world.spending)
@@ -41,7 +42,14 @@ def _show_cards(block: Block, position: int, month: int, now: homes.Household) -
     pull = 0.5 * borrowers.spending - 0.4 * borrowers.capacity + np.minimum(now.liquidity, 2.0)
     log_odds = pull[rows] - 0.5 + 0.5 * block.draws.normal("card_use", month, rows=rows)
     on = block.first_day[position] + borrowers.cycle_day[rows] - 1
-    note_bureau(block, "card_statement", rows, on, _fast_lag(block, "card_lag", month, rows), use=1 / (1 + np.exp(-log_odds)))
+    note_bureau(
+        block,
+        "card_statement",
+        rows,
+        on,
+        _fast_lag(block, "card_lag", month, rows),
+        use=1 / (1 + np.exp(-log_odds)),
+    )
 
 
 def show_applications(block: Block, month: int, new: Applications) -> None:
@@ -55,9 +63,15 @@ def show_applications(block: Block, month: int, new: Applications) -> None:
     visible = note_bureau(block, "loan_opened", rows, day, new.lag[loans], amount=amount)
     block.bureau.add(rows, visible, 1.0, amount)
     first, last = reporting.agency_days if block.world.mechanisms.data_lag else (0, 0)
-    lag = first + np.floor((last - first + 1) * draws.uniform("agency_lag", month, new.index, new.rows)).astype(np.int32)
+    lag = first + np.floor(
+        (last - first + 1) * draws.uniform("agency_lag", month, new.index, new.rows)
+    ).astype(np.int32)
     for kind, which in (("application", np.ones(len(loans), dtype=bool)), ("loan", loans)):
-        columns: Columns = {"rows": new.rows[which], "occurred_on": new.day[which], "visible_on": (new.day + lag)[which]}
+        columns: Columns = {
+            "rows": new.rows[which],
+            "occurred_on": new.day[which],
+            "visible_on": (new.day + lag)[which],
+        }
         block.record.note(f"agency/{kind}", columns)
 
 

@@ -12,6 +12,7 @@ from data.randomness import Floats, Whole
 from data.repayment import Strain, debt_service, true_pd
 from data.reporting import outage_days
 
+
 def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats) -> Flags:
     """Who wants a draw this month."""
     requests = block.world.requests
@@ -25,7 +26,8 @@ def who_asks(block: Block, position: int, month: int, now: Household, gap: Float
         + requests.past_due * (block.account.status > 0)
     )
     wants = block.draws.uniform("request", month) < 1 / (1 + np.exp(-log_odds))
-    return wants & still_open(block, month - 1) & (1 <= month <= block.months.history)
+    in_history = 1 <= month <= block.months.history
+    return np.asarray(wants & still_open(block, month - 1) & in_history)
 
 
 def decide_requests(
@@ -52,11 +54,15 @@ def decide_requests(
     )
     amount = np.maximum(np.floor(np.minimum(available[rows], desired) / 10) * 10, 100.0)
     term = np.asarray(wanted.terms, dtype=np.int8)[
-        np.searchsorted(np.cumsum(wanted.term_shares)[:-1], draws.uniform("term", month, rows=rows), side="right")
+        np.searchsorted(
+            np.cumsum(wanted.term_shares)[:-1], draws.uniform("term", month, rows=rows), side="right"
+        )
     ]
     apr = wanted.apr_median * np.exp(wanted.apr_spread * draws.normal("apr", month, rows=rows))
     day = request_day[rows]
-    inputs, hidden = _release_inputs(block, position, month, now, rows, day, balance[rows], amount, overdue[rows])
+    inputs, hidden = _release_inputs(
+        block, position, month, now, rows, day, balance[rows], amount, overdue[rows]
+    )
     refuse, score_only = refusals(inputs, world.scorecard)
     random_release = score_only & (
         draws.uniform("random_release", month, rows=rows) < world.scorecard.random_release_share
@@ -82,7 +88,7 @@ def decide_requests(
             "term": term,
             "apr": np.clip(apr, wanted.apr_least, wanted.apr_most).astype(np.float32),
             "review_id": borrowers.ids[rows] * OUR_ID_MONTHS + review[rows],
-            "policy": np.full(len(rows), position, dtype=np.int16),
+            "position": np.full(len(rows), position, dtype=np.int16),
             "refuse_system": refuse,
             "refuse_executed": executed,
             "random_release": random_release,
@@ -145,7 +151,9 @@ def _release_inputs(
     return inputs, hidden
 
 
-def _pd_of_state(block: Block, position: int, now: Household, rows: Whole, balance_with_draw: Floats) -> Floats:
+def _pd_of_state(
+    block: Block, position: int, now: Household, rows: Whole, balance_with_draw: Floats
+) -> Floats:
     world, record = block.world, block.record
     pressed = record.strains[position]
     pressure = Strain(pressed.miss[rows], pressed.cure_early[rows], pressed.cure_late[rows])

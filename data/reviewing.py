@@ -10,8 +10,9 @@ from data.limit_rules import rounded, ruled_limit
 from data.randomness import Whole
 from data.repayment import debt_service
 
+
 def review_limits(block: Block, position: int, month: int, asks: Flags, request_day: Days) -> Days:
-    """Holds this month's limit reviews; returns the day of each borrower's review, −1 where there was none."""
+    """Holds this month's limit reviews; returns the day of each borrower's review, −1 where none was."""
     world, account, borrowers, draws = block.world, block.account, block.borrowers, block.draws
     rules, scenario, mechanisms = world.limit_reviews, block.scenario, world.mechanisms
     day = np.full(len(borrowers), -1, dtype=np.int32)
@@ -28,7 +29,11 @@ def review_limits(block: Block, position: int, month: int, asks: Flags, request_
     rows = np.flatnonzero(chosen)
     day[rows] = usual[rows]
     shocked = month >= scenario.from_month
-    share = scenario.marketing_share if shocked and scenario.marketing_share is not None else rules.marketing_share
+    share = (
+        scenario.marketing_share
+        if shocked and scenario.marketing_share is not None
+        else rules.marketing_share
+    )
     marketing = (draws.uniform("marketing", month)[rows] < share) & mechanisms.misread
     rate = scenario.slip_rate if shocked and scenario.slip_rate is not None else rules.slip_rate
     slip = (draws.uniform("limit_slip", month)[rows] < rate) & mechanisms.error

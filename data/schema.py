@@ -195,4 +195,4 @@ FLAT_TABLES: dict[str, Table] = {
         Table("outcomes", {"request_id": _ID, "bad": pa.int8()}, ("request_id",), ("request_id",)),
     )
 }
-"""Tables of an imported flat book, besides `borrowers` and `observations/flat`, whose columns its mapping names."""
+"""Tables of an imported book, besides `borrowers` and `observations/flat`, whose columns its mapping names."""

@@ -12,9 +12,17 @@ import pyarrow as pa
 from data.block import Block, Columns
 from data.blocks import Track, map_blocks, untracked
 from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, write_part
-from data.economy import LEVELS, Climate, Months, draw_climate
+from data.economy import Climate, Months, draw_climate
 from data.errors import CallError
-from data.outcomes import ORACLE_BORROWERS, ORACLE_QUARTERS, ORACLE_REQUESTS, ORACLE_TABLES, outcomes_of, quarters_of, traits_of
+from data.outcomes import (
+    ORACLE_BORROWERS,
+    ORACLE_QUARTERS,
+    ORACLE_REQUESTS,
+    ORACLE_TABLES,
+    outcomes_of,
+    quarters_of,
+    traits_of,
+)
 from data.population import GENDERS, MARITAL_STATUSES, Borrowers
 from data.reporting import outage_days
 from data.schema import DATED_TABLES
@@ -76,7 +84,17 @@ def simulate_book(
     with BookWriter(out) as writer:
         firsts = range(0, borrowers, block_size)
         jobs = [
-            _Job(writer.folder, block, first, min(block_size, borrowers - first), span, climate, seed, world, chosen)
+            _Job(
+                writer.folder,
+                block,
+                first,
+                min(block_size, borrowers - first),
+                span,
+                climate,
+                seed,
+                world,
+                chosen,
+            )
             for block, first in enumerate(firsts)
         ]
         for written in track(map_blocks(_simulate_and_write, jobs, processes), len(jobs)):
@@ -102,7 +120,9 @@ def _simulate_and_write(job: _Job) -> list[tuple[str, str, int]]:
     ids = np.arange(job.first_id, job.first_id + job.size, dtype=np.int64)
     block = simulate_block(ids, job.months, job.climate, job.seed, job.world, job.scenario)
     tables = DATED_TABLES | ORACLE_TABLES
-    return [write_part(job.folder, tables[name], job.block, columns) for name, columns in _tables(block).items()]
+    return [
+        write_part(job.folder, tables[name], job.block, columns) for name, columns in _tables(block).items()
+    ]
 
 
 def _tables(block: Block) -> dict[str, Columns]:
@@ -144,7 +164,9 @@ def _borrower_columns(block: Block) -> Columns:
 def _own_ledger(block: Block) -> Columns:
     events = block.record.events
     # A draw of the statement's day comes first: the statement counts it.
-    columns = _in_order(events["own_ledger/draw"] + events["own_ledger/statement"], block.borrowers, "occurred_on")
+    columns = _in_order(
+        events["own_ledger/draw"] + events["own_ledger/statement"], block.borrowers, "occurred_on"
+    )
     return columns | {"visible_on": columns["occurred_on"]}
 
 
@@ -162,10 +184,11 @@ def _bureau(block: Block) -> Columns:
 
 def _by_kind(block: Block, stream: str, kinds: tuple[str, ...]) -> Columns:
     """A stream's events of all kinds, by borrower and date, with the column `kind`."""
-    parts = []
-    for code, kind in enumerate(kinds):
-        for part in block.record.events.get(f"{stream}/{kind}", []):
-            parts.append(part | {"kind": np.full(len(part["rows"]), code, dtype=np.int8)})
+    parts = [
+        part | {"kind": np.full(len(part["rows"]), code, dtype=np.int8)}
+        for code, kind in enumerate(kinds)
+        for part in block.record.events.get(f"{stream}/{kind}", [])
+    ]
     columns = _in_order(parts, block.borrowers, "occurred_on")
     return columns | {"kind": _words(columns["kind"], kinds)}
 
@@ -173,12 +196,14 @@ def _by_kind(block: Block, stream: str, kinds: tuple[str, ...]) -> Columns:
 def _monthly(block: Block, stream: str, lag: str | None) -> Columns:
     """A stream with a row per borrower and month, written borrower by borrower."""
     months = block.record.monthly[stream]
-    columns: Columns = {
-        name: np.stack([month[name] for month in months]).T.reshape(-1) for name in months[0]
-    }
+    columns: Columns = {name: np.stack([month[name] for month in months]).T.reshape(-1) for name in months[0]}
     days = (block.first_day[:-1] + block.borrowers.cycle_day[:, None] - 1).reshape(-1).astype(np.int32)
     later = getattr(block.world.reporting, lag) if lag and block.world.mechanisms.data_lag else 0
-    whole = {name for name, kind in DATED_TABLES[f"observations/{stream}"].columns.items() if pa.types.is_integer(kind)}
+    whole = {
+        name
+        for name, kind in DATED_TABLES[f"observations/{stream}"].columns.items()
+        if pa.types.is_integer(kind)
+    }
     columns |= {name: columns[name].astype(np.int16) for name in whole & columns.keys()}
     return columns | {
         "borrower_id": np.repeat(block.borrowers.ids, len(months)),
@@ -190,7 +215,7 @@ def _monthly(block: Block, stream: str, lag: str | None) -> Columns:
 def _request_columns(block: Block, requests: Columns) -> Columns:
     decisions = ("release", "refuse")
     return requests | {
-        "policy_version": _words(*_versions(block.climate, requests["policy"])),
+        "policy_version": _words(*_versions(block.climate, requests["position"])),
         "decision_system": _words(requests["refuse_system"].astype(np.int8), decisions),
         "decision_executed": _words(requests["refuse_executed"].astype(np.int8), decisions),
     }
@@ -207,7 +232,7 @@ def _words(codes: np.ndarray, words: Iterable[str]) -> pa.DictionaryArray:
 
 
 def _in_order(parts: list[Columns], borrowers: Borrowers, date: str) -> Columns:
-    """Joins monthly parts of a table of events and sorts by borrower and date; equal dates keep their order."""
+    """Joins monthly parts of a table of events, by borrower and date; equal dates keep their order."""
     joined: Columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     day = joined[date].astype(np.int64)
     span = int(day.max() - day.min()) + 1 if len(day) else 1
@@ -234,7 +259,10 @@ def _unpartitioned(months: Months, climate: Climate, world: World, scenario: Sce
         "cap_lenders": np.repeat(climate.cap_lenders, regions),
         "cap_enquiries": np.repeat(climate.cap_enquiries, regions),
     }
-    market = {"competition_index": climate.competition.reshape(-1), "macro_index": np.repeat(climate.macro, regions)}
+    market = {
+        "competition_index": climate.competition.reshape(-1),
+        "macro_index": np.repeat(climate.macro, regions),
+    }
     outage = outage_days(months, scenario, world)
     outages = {
         "stream": _words(np.zeros(0 if outage is None else 1, dtype=np.int8), ("bureau",)),

@@ -16,6 +16,7 @@ from data.requesting import decide_requests, who_asks
 from data.reviewing import review_limits
 from data.world import Scenario, World
 
+
 def simulate_block(
     ids: NDArray[np.int64], months: Months, climate: Climate, seed: int, world: World, scenario: Scenario
 ) -> Block:
@@ -40,7 +41,9 @@ def _live_month(block: Block, position: int, before: homes.Household) -> homes.H
     status_before = account.status.copy()
     _repay(block, position, month, now, owed)
     # Whether to ask is settled before the review, so that a switched-off lag can move the review to that day.
-    request_day = block.first_day[position] + np.floor(28 * block.draws.uniform("request_day", month)).astype(np.int32)
+    request_day = block.first_day[position] + np.floor(28 * block.draws.uniform("request_day", month)).astype(
+        np.int32
+    )
     asks = who_asks(block, position, month, now, gap)
     limit_before = account.limit.copy()
     review_before = account.review.copy()
@@ -106,7 +109,12 @@ def _borrow_elsewhere(block: Block, position: int, month: int, now: homes.Househ
 def _repay(block: Block, position: int, month: int, now: homes.Household, owed: Floats) -> None:
     world, account, draws = block.world, block.account, block.draws
     pressed = strain(
-        block.borrowers, now.liquidity, now.jobless, block.lenders, float(block.climate.macro[position]), world.repayment
+        block.borrowers,
+        now.liquidity,
+        now.jobless,
+        block.lenders,
+        float(block.climate.macro[position]),
+        world.repayment,
     )
     uniform = draws.uniform("repayment", month)
     service = debt_service(owed, now.income, world.borrowing)
@@ -129,7 +137,12 @@ def _repay(block: Block, position: int, month: int, now: homes.Household, owed: 
 
 
 def _keep_ledger(
-    block: Block, position: int, request_day: Days, drawn: Floats, balance_then: Floats, dpd_then: NDArray[np.int16]
+    block: Block,
+    position: int,
+    request_day: Days,
+    drawn: Floats,
+    balance_then: Floats,
+    dpd_then: NDArray[np.int16],
 ) -> None:
     """Writes our ledger's rows of the month: a statement on the payment date, and each draw on its day."""
     account, borrowers = block.account, block.borrowers

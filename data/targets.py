@@ -107,15 +107,21 @@ def _past_due(book: Book, first_day: np.datetime64) -> float:
     last_day = first_day.astype("datetime64[M]") + np.timedelta64(book.manifest.months or 0, "M")
     owing = late = 0
     for block in range(book.blocks):
-        ledger = book.table("observations/own_ledger", block, ["occurred_on", "dpd", "balance", "draw_amount"])
+        ledger = book.table(
+            "observations/own_ledger", block, ["occurred_on", "dpd", "balance", "draw_amount"]
+        )
         day = ledger["occurred_on"].to_numpy()
-        stated = (ledger["draw_amount"] == 0) & (ledger["balance"] > 0) & (day >= first_day) & (day < last_day)
+        stated = (
+            (ledger["draw_amount"] == 0) & (ledger["balance"] > 0) & (day >= first_day) & (day < last_day)
+        )
         owing += int(stated.sum())
         late += int((stated & (ledger["dpd"] > 0)).sum())
     return late / max(owing, 1)
 
 
-def _decision_figures(requests: pd.DataFrame, reviews: pd.DataFrame, oracle: pd.DataFrame) -> Iterator[tuple[str, float]]:
+def _decision_figures(
+    requests: pd.DataFrame, reviews: pd.DataFrame, oracle: pd.DataFrame
+) -> Iterator[tuple[str, float]]:
     refused = (requests["decision_executed"] == "refuse").to_numpy()
     bad = oracle["bad_with_draw"].to_numpy()
     favoured = _favoured_by_record(requests, reviews)
@@ -127,7 +133,7 @@ def _decision_figures(requests: pd.DataFrame, reviews: pd.DataFrame, oracle: pd.
 
 
 def _favoured_by_record(requests: pd.DataFrame, reviews: pd.DataFrame) -> np.ndarray:
-    """Which requests follow, within six months, a review that assessed the limit well above the one in force."""
+    """Which requests follow within six months a review that assessed a limit well above the one before."""
     raised = reviews[reviews["limit_assessed"] >= _FAVOURED_FACTOR * reviews["limit_before"]]
     dated = requests[["request_id", "borrower_id", "requested_on"]]
     pairs = dated.merge(raised[["borrower_id", "reviewed_on"]], on="borrower_id")

@@ -53,7 +53,9 @@ def funnel(decided: pd.DataFrame, cohorts: Cohorts) -> pd.DataFrame:
 def refused_by(decided: pd.DataFrame, cohorts: Cohorts) -> dict[str, int]:
     """Conflicts by the rule that refuses them, most frequent first."""
     rules = decided.loc[cohorts.conflict, "refused_by"].value_counts()
-    return {str(rule): int(count) for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0]))}
+    return {
+        str(rule): int(count) for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0]))
+    }
 
 
 def decision_matrix(
@@ -88,7 +90,7 @@ def decision_matrix(
 def bad_rates(
     decided: pd.DataFrame, cohorts: Cohorts, observed: NDArray[np.float64], oracle: NDArray[np.float64] | None
 ) -> dict[str, dict[str, Any]]:
-    """Bad rates of the cohorts and of all released and refused requests: as observed, and as the oracle knows them."""
+    """Bad rates of the cohorts and of all released and refused: as observed, and as the oracle knows them."""
     refused = decided["refused"].to_numpy(bool)
     groups = {
         "conflict": cohorts.conflict,

@@ -91,7 +91,8 @@ def contrast_bars(records: Sequence[Record], language: Language, width: int | No
 
 def _with_room(records: Sequence[Record]) -> alt.Scale:
     """A domain with room for a figure beyond each bar."""
-    tips = [0.0, *(float(record["tip"]) for record in records)]
+    ends = [record[end] for record in records for end in ("tip", "low", "high")]
+    tips = [0.0, *(float(end) for end in ends if end is not None)]
     room = 0.13 * (max(tips) - min(tips)) or 1.0
     low = min(tips) - room if min(tips) < 0 else 0.0
     return alt.Scale(domain=[round(low, 6), round(max(tips) + room, 6)], nice=False)

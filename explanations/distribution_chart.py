@@ -6,6 +6,7 @@ import math
 from functools import partial
 
 import altair as alt
+from altair.typing import Optional
 
 from explanations.distributions import COHORTS, Distribution
 from explanations.exhibits import Chart, Column, Picture, in_both, inline, table
@@ -54,7 +55,13 @@ def _distribution_note(shown: Distribution) -> Text:
 
 def _histogram(shown: Distribution, language: Language) -> Picture:
     across = alt.X("low:Q", title=shown.unit[language] or None, scale=alt.Scale(nice=False, zero=False))
-    across = across.axis(tickCount=5, format="~s" if shown.edges[-1] >= 10_000 else ",~r", grid=False)
+    across = across.axis(
+        values=_each_value(shown),
+        tickCount=5,
+        tickMinStep=1 if shown.whole else alt.Undefined,
+        format="~s" if shown.edges[-1] >= 10_000 else ",~r",
+        grid=False,
+    )
     step = partial(alt.Chart.mark_area, interpolate="step-after", tooltip=None, aria=False)
     reference = step(_outline(shown, "reference"), color=FAVOUR, fillOpacity=0.35)
     edge = alt.OverlayMarkDef(color=AGAINST, strokeWidth=2)
@@ -68,6 +75,12 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
         width="container",
         height=_HEIGHT,
     )
+
+
+def _each_value(shown: Distribution) -> Optional[list[float]]:
+    """Ticks at the values themselves where there are few whole ones."""
+    few = shown.whole and len(shown.edges) <= 5
+    return [low + 0.5 for low in shown.edges[:-1]] if few else alt.Undefined
 
 
 def _share_axis(shown: Distribution) -> alt.Y:

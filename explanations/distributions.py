@@ -32,6 +32,7 @@ class Distribution:
         unit: Its unit; empty for counts and ratios.
         currency: The book's currency.
         feature_unit: The unit's code in the catalogue.
+        whole: Whether all its values are whole numbers.
         edges: Edges of the bins, ascending; the first and last bin hold what lies beyond.
         records: A record per bin: low, high, range, and each cohort's share of its known values.
         medians: Median of `conflict`, `reference`, and of the conflicts at their limit `review`; NaN where
@@ -43,6 +44,7 @@ class Distribution:
     unit: Text
     currency: str
     feature_unit: str
+    whole: bool
     edges: tuple[float, ...]
     records: tuple[Record, ...]
     medians: Mapping[str, float]
@@ -81,7 +83,7 @@ def bin_edges(values: Sequence[Floats]) -> Floats:
     low = min(np.percentile(sample, 1) for sample in held)
     high = max(np.percentile(sample, 99) for sample in held)
     everything = np.concatenate(held)
-    if not np.all(everything == np.round(everything)):
+    if not _whole(everything):
         if low == high:
             low, high = everything.min(), everything.max()
         room = 0.5 * max(abs(low), 1e-6) if low == high else 0.0
@@ -108,7 +110,8 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
         unit=unit_name(feature.unit, currency),
         currency=currency,
         feature_unit=feature.unit,
-        edges=tuple(round(float(edge), 6) for edge in edges),
+        whole=_whole(np.concatenate([known[cohort] for cohort in COHORTS])),
+        edges=tuple(edges.tolist()),
         records=_bins(known, edges, feature.unit, currency),
         medians={
             cohort: float(np.median(sample)) if len(sample) else np.nan for cohort, sample in known.items()
@@ -118,6 +121,10 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
             for cohort, sample in samples.items()
         },
     )
+
+
+def _whole(values: Floats) -> bool:
+    return bool(np.all(values == np.round(values)))
 
 
 def _values(table: pd.DataFrame, name: str, cohort: str, requests: pd.Series[int] | None = None) -> Floats:
@@ -135,8 +142,8 @@ def _bins(known: Mapping[str, Floats], edges: Floats, unit: str, currency: str) 
     together = np.concatenate([known[cohort] for cohort in COHORTS])
     return tuple(
         {
-            "low": round(float(edges[i]), 6),
-            "high": round(float(edges[i + 1]), 6),
+            "low": float(edges[i]),
+            "high": float(edges[i + 1]),
             "range": _range(edges, i, unit, currency, together),
             **{cohort: round(float(shares[cohort][i]), 6) for cohort in COHORTS},
             **{f"{cohort}_text": share(float(shares[cohort][i])) for cohort in COHORTS},
@@ -155,7 +162,7 @@ def _shares(values: Floats, edges: Floats) -> Floats:
 
 def _range(edges: Floats, i: int, unit: str, currency: str, values: Floats) -> Text:
     """What a bin holds, in words; whole numbers are named as such, not by the edges between them."""
-    whole = bool(np.all(values == np.round(values)))
+    whole = _whole(values)
     low, high = (np.ceil(edges[i]), np.floor(edges[i + 1])) if whole else (edges[i], edges[i + 1])
     first, last = with_unit(float(low), unit, currency), with_unit(float(high), unit, currency)
     if i == len(edges) - 2 and values.max() > edges[-1]:

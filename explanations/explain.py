@@ -1,4 +1,4 @@
-"""Why the release model refuses those whom the limit model favoured: from decided requests to an explanation."""
+"""From decided requests to an explanation: why those whom the limit model favoured are refused."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Evidence:
     """What is explained, and from what.
 
     Attributes:
-        decided: Decisions on all requests (see `models.decisions.decide_requests`), in the order of `requests`.
+        decided: Decisions on all requests (see `models.decisions`), in the order of `requests`.
         requests: Release snapshots of all requests.
         reviews: Limit snapshots of all reviews.
         out_of_time: Which requests are judged.
         limit_background: Which reviews the limit model's contributions are taken against.
         observed_bad: Outcome of each request; NaN where nobody saw one.
-        oracle_bad: Outcome with the draw of each request (simulated books, only counted, never explained with).
+        oracle_bad: Outcome with the draw of each request (simulated books; counted, never explained with).
         limit: The limit model.
         release: The release model.
         catalogue: The features of both.
@@ -76,7 +76,9 @@ class Evidence:
     about: dict[str, Any]
 
 
-def explain(evidence: Evidence, parameters: ExplanationParameters, on_tree: OnTree = lambda done: None) -> Explanation:
+def explain(
+    evidence: Evidence, parameters: ExplanationParameters, on_tree: OnTree = lambda done: None
+) -> Explanation:
     """Explains every conflict against the whole reference cohort.
 
     Args:
@@ -96,7 +98,11 @@ def explain(evidence: Evidence, parameters: ExplanationParameters, on_tree: OnTr
     in_conflict = cohorts.conflict[cohorts.conflict | cohorts.reference]
     release_values = evidence.requests.values
     release_given = _contributions(
-        evidence.release, release_values[cohorts.conflict], release_values[cohorts.reference], conflicts, on_tree
+        evidence.release,
+        release_values[cohorts.conflict],
+        release_values[cohorts.reference],
+        conflicts,
+        on_tree,
     )
     limit_given = _contributions(
         evidence.limit,
@@ -111,11 +117,15 @@ def explain(evidence: Evidence, parameters: ExplanationParameters, on_tree: OnTr
         catalogue=evidence.catalogue,
         conflicts=conflicts,
         reference=reference,
-        release_features=_features(evidence.requests, np.flatnonzero(cohorts.conflict | cohorts.reference), decided, cohorts),
+        release_features=_features(
+            evidence.requests, np.flatnonzero(cohorts.conflict | cohorts.reference), decided, cohorts
+        ),
         limit_features=_features(evidence.reviews, limit_rows, decided, cohorts),
         release_contributions=release_given,
         limit_contributions=limit_given,
-        contrast=_contrast(evidence.catalogue, release_given, limit_given, conflicts["borrower_id"], by_score, parameters),
+        contrast=_contrast(
+            evidence.catalogue, release_given, limit_given, conflicts["borrower_id"], by_score, parameters
+        ),
         decision_matrix=decision_matrix(decided, cohorts, evidence.observed_bad, evidence.oracle_bad),
         performance=evidence.performance,
         reliability=evidence.reliability,
@@ -139,14 +149,18 @@ def _contributions(
 ) -> pd.DataFrame:
     """A row per conflict: request_id, base, one column per feature; base + Σ is the model's raw score."""
     if len(rows):
-        values, base = contributions(model.booster, rows, background, on_tree=lambda done, trees: on_tree(done))
+        values, base = contributions(
+            model.booster, rows, background, on_tree=lambda done, trees: on_tree(done)
+        )
     else:
         values, base = np.zeros((0, len(model.features))), np.nan
     head = pd.DataFrame({"request_id": conflicts["request_id"], "base": np.full(len(conflicts), base)})
     return pd.concat([head, pd.DataFrame(values, columns=list(model.features))], axis=1)
 
 
-def _features(matrix: Matrix, rows: NDArray[np.int64], decided: pd.DataFrame, cohorts: Cohorts) -> pd.DataFrame:
+def _features(
+    matrix: Matrix, rows: NDArray[np.int64], decided: pd.DataFrame, cohorts: Cohorts
+) -> pd.DataFrame:
     """A row per conflict or reference request: request_id, cohort, the matrix as it was scored."""
     either = cohorts.conflict | cohorts.reference
     head = pd.DataFrame(
@@ -175,7 +189,10 @@ def _contrast(
 
 
 def _means(
-    given: pd.DataFrame, borrower_id: pd.Series, by_score: NDArray[np.bool_], parameters: ExplanationParameters
+    given: pd.DataFrame,
+    borrower_id: pd.Series,
+    by_score: NDArray[np.bool_],
+    parameters: ExplanationParameters,
 ) -> pd.DataFrame:
     values = given.to_numpy(np.float64)[by_score]
     if not len(values):

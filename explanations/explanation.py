@@ -17,8 +17,8 @@ class Explanation:
     Attributes:
         summary: Counts, bad rates, digests, parameters, versions; JSON-ready (`summary.json`).
         catalogue: The features of both models.
-        conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before, limit_after
-            (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
+        conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before and
+            limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
             observed_bad (1, 0 or NaN where nobody saw the outcome).
         reference: A row per reference request: request_id, limit_score, release_margin.
         release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.

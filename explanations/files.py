@@ -1,4 +1,4 @@
-"""What `releasegap explain` leaves in a folder; the names of files and columns are a contract for other programs."""
+"""What `releasegap explain` leaves in a folder; names of files and columns are a contract for others."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ def write_explanation(
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Dates as dates (not as times), as the book has them."""
     dates = table.select_dtypes("datetime")
-    return table.assign(**{name: dates[name].dt.date for name in dates})
+    return table.assign(**{str(name): dates[name].dt.date for name in dates})

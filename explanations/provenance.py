@@ -84,7 +84,8 @@ def terms(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
 
 def cautions(summary: Mapping[str, Any]) -> list[Text]:
     """What the figures do not say."""
-    names = ["model", "baselines", "units", "correlated", "rules"]
+    by_rule = set(summary["counts"]["conflicts_by"]) - {"score"}
+    names = ["model", "baselines", "units", "correlated", *(["rules"] if by_rule else [])]
     if summary["source"] == "simulated" or has_oracle(dict(summary)):
         names.insert(1, "observed")
     return [say(f"caution.{name}") for name in names]

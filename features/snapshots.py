@@ -50,7 +50,7 @@ def snapshot(
     reader: Reader,
     parameters: FeatureParameters,
 ) -> Snapshot:
-    """The snapshots that a reader saw. Features of a stream that was in a known outage are missing.
+    """The snapshots that a reader saw. To the release reader, a stream in a known outage is missing.
 
     Args:
         streams: The block.
@@ -60,7 +60,8 @@ def snapshot(
         parameters: How obligations, spending and gaps are read.
     """
     days = read_as_of(reader, dates)
-    dark = {stream: streams.dark(stream, days[stream]) for stream in days}
+    # A review goes on with what its last refresh brought; only a release needs the stream on that day.
+    dark = {stream: (reader == "release") & streams.dark(stream, days[stream]) for stream in days}
 
     def lit(stream: str, values: Values) -> Values:
         return np.where(dark[stream], np.float32(np.nan), values)

@@ -1,8 +1,9 @@
-"""Both models and the policy on every draw request of a book: who is favoured, who is refused, and by what."""
+"""Both models and the policy on every draw request of a book: who is favoured, who is refused, by what."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def decide_requests(
 
     Returns:
         By request: release_margin (log-odds), pd, cutoff, refused, refused_by, policy_version, favoured, and
-        of the favouring (else the latest) review: review_id, limit_score (log-RMB), limit_before, limit_after.
+        of the favouring (else the latest) review review_id, limit_score (log-RMB), limit_before, limit_after.
 
     Raises:
         DataFault: A model does not fit the book's features.
@@ -61,7 +62,9 @@ def decide_requests(
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
         rules = LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
-        shown = favoured(requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured)
+        shown = favoured(
+            requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured
+        )
         version = in_force["policy_version"].astype(str)
     else:
         in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))
@@ -92,7 +95,7 @@ def _favoured_top_share(
     return favoured_by_share(keys, scored, least)
 
 
-def _mapping(book: Book) -> dict[str, object] | dict[str, dict[str, float]]:
+def _mapping(book: Book) -> dict[str, Any]:
     if book.manifest.mapping is None:
         raise DataFault(f"{book.path} is an imported book without its mapping; import the file again.")
     return book.manifest.mapping

@@ -16,7 +16,7 @@ from models.parameters import PolicyParameters
 Flags = NDArray[np.bool_]
 
 CAPS = {
-    "cap_debt_service": "dti_after_draw",
+    "cap_debt_service": "dti_ratio",
     "cap_lenders": "bureau_lenders",
     "cap_enquiries": "bureau_enq_3m",
 }

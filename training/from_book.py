@@ -48,7 +48,9 @@ def fit_limit_on(
     catalogue = catalogue_of(book)
     columns = Columns(catalogue.limit, catalogue.limit_signs)
     origin = Origin(book.digest, catalogue.digest)
-    return fit_limit(train, early_stopping, columns, origin, parameters.limit, parameters.seed, progress=progress)
+    return fit_limit(
+        train, early_stopping, columns, origin, parameters.limit, parameters.seed, progress=progress
+    )
 
 
 def fit_release_on(
@@ -58,7 +60,7 @@ def fit_release_on(
     models: ModelsParameters,
     progress: Progress = untold,
 ) -> ReleaseModel:
-    """The release model of a book: `bad` of the released requests of the training period, calibrated later."""
+    """The release model of a book: `bad` of the released requests of the training period, then calibrated."""
     split = request_splits(book, requests.keys, parameters)
     label = observed_bad(book, requests.keys["request_id"])
     usable = ~np.isnan(label) & labels_old_enough(book, requests.keys, parameters)
@@ -93,7 +95,9 @@ def judge(
         split = request_splits(book, requests.keys, parameters)
         probability = release.pd(requests.values)
         bad = observed_bad(book, requests.keys["request_id"])
-        tables.append(release_performance(split, probability, bad, oracle_bad(book, requests.keys["request_id"])))
+        tables.append(
+            release_performance(split, probability, bad, oracle_bad(book, requests.keys["request_id"]))
+        )
         decile = reliability_by_split(split, probability, bad)
     if limit is not None and reviews is not None:
         split = review_splits(book, reviews.keys, parameters)

@@ -1,4 +1,4 @@
-"""Labels: the outcome of each draw request as the lender saw it, and, of simulated books, as it would have been."""
+"""Labels: the outcome of each draw request as the lender saw it, and (simulated books) as it would have been."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def oracle_bad(book: Book, request_id: pd.Series) -> Floats | None:
     """Outcome with the draw of each request, released or not; None where no simulator knows it."""
     if not book.has("oracle/requests"):
         return None
-    return _by_request(book.whole("oracle/requests", ["request_id", "bad_with_draw"]), "bad_with_draw", request_id)
+    return _by_request(
+        book.whole("oracle/requests", ["request_id", "bad_with_draw"]), "bad_with_draw", request_id
+    )
 
 
 def _by_request(table: pd.DataFrame, column: str, request_id: pd.Series) -> Floats:

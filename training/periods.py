@@ -23,7 +23,7 @@ def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters
 
 
 def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.bool_]:
-    """Whether the label of each request was known when the models were fitted; always, where there are no dates."""
+    """Whether the label of each request was known at the fit; always, where there are no dates."""
     first_month = book.manifest.first_month
     if first_month is None:
         return np.ones(len(keys), dtype=bool)

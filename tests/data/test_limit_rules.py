@@ -22,8 +22,12 @@ from data.world import World
         (8_000, np.nan, 0, 8_000),  # the opening of the account
     ],
 )
-def test_a_limit_moves_only_where_the_rules_say(assessed: float, before: float, months: int, expected: float, world: World) -> None:
-    found = ruled_limit(np.array([assessed], float), np.array([before], float), np.array([months]), world.limit_reviews)
+def test_a_limit_moves_only_where_the_rules_say(
+    assessed: float, before: float, months: int, expected: float, world: World
+) -> None:
+    found = ruled_limit(
+        np.array([assessed], float), np.array([before], float), np.array([months]), world.limit_reviews
+    )
     assert found[0] == expected
 
 

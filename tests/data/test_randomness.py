@@ -16,7 +16,9 @@ from data.randomness import Draws, poisson, repeated
     month=st.integers(-48, 300),
     index=st.integers(0, 10_000),
 )
-def test_a_number_is_the_same_whoever_else_is_drawn(seed: int, who: int, others: list[int], month: int, index: int) -> None:
+def test_a_number_is_the_same_whoever_else_is_drawn(
+    seed: int, who: int, others: list[int], month: int, index: int
+) -> None:
     alone = Draws(seed, [who]).uniform("stream", month, [index])
     among = Draws(seed, [*others, who]).uniform("stream", month, [index], np.array([len(others)]))
     assert alone[0] == among[0]

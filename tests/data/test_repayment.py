@@ -29,9 +29,16 @@ def test_debt_service_spreads_balances_with_interest_over_months(world: World) -
         (5, 0.0, True, 6),  # written off: no way back
     ],
 )
-def test_a_payment_is_met_missed_cured_or_rolled(status: int, uniform: float, owes: bool, expected: int, world: World) -> None:
+def test_a_payment_is_met_missed_cured_or_rolled(
+    status: int, uniform: float, owes: bool, expected: int, world: World
+) -> None:
     found = next_status(
-        np.array([status], dtype=np.int16), CALM, np.zeros(1), np.array([owes]), np.array([uniform]), world.repayment
+        np.array([status], dtype=np.int16),
+        CALM,
+        np.zeros(1),
+        np.array([owes]),
+        np.array([uniform]),
+        world.repayment,
     )
     assert found[0] == expected
 
@@ -74,7 +81,14 @@ def test_an_extra_balance_can_only_make_more_payments_be_missed(world: World) ->
         income=np.full(shape, 6000.0),
         uniform=rng.random(shape),
     )
-    at, rows, term = np.zeros(borrowers, dtype=int), np.arange(borrowers), np.full(borrowers, 12, dtype=np.int8)
-    runs = [outcomes_with_draw(paths, at, rows, np.full(borrowers, extra), term, 3, world) for extra in (0.0, 8000.0)]
+    at, rows, term = (
+        np.zeros(borrowers, dtype=int),
+        np.arange(borrowers),
+        np.full(borrowers, 12, dtype=np.int8),
+    )
+    runs = [
+        outcomes_with_draw(paths, at, rows, np.full(borrowers, extra), term, 3, world)
+        for extra in (0.0, 8000.0)
+    ]
     assert (runs[1] >= runs[0]).all()
     assert (runs[1] > runs[0]).any()

@@ -12,7 +12,7 @@ from models.parameters import PolicyParameters
 from models.policy import REFUSED_BY, data_missing, decide, one_cutoff, policy_in_force
 
 PARAMETERS = PolicyParameters(overdue_days=1)
-FEATURES = ("own_dpd_current", "bureau_lenders", "bureau_enq_3m", "dti_after_draw")
+FEATURES = ("own_dpd_current", "bureau_lenders", "bureau_enq_3m", "dti_ratio")
 BUREAU = ("bureau_lenders", "bureau_enq_3m")
 NEUTRAL = {"cutoff": 0.06, "cap_debt_service": 0.45, "cap_lenders": 6, "cap_enquiries": 8}
 
