@@ -29,7 +29,7 @@ bench: $(VENV)/run.stamp ## measure speed and memory of each stage
 	$(PY) -m workbench bench $(ARGS)
 
 test: $(VENV)/dev.stamp ## run the tests
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp ## lint, check the format and the types
 	$(PY) -m ruff check .

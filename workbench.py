@@ -201,7 +201,7 @@ def run(
         judged = _judge(taken, requests, reviews, limit, release, settings)
         uris = _log_models(tracked, taken, judged, limit, release)
         explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
-        _finish(explanation, limit, release, out, tracked, store, uris, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, home, console)
 
 
 @app.command()
@@ -220,7 +220,7 @@ def simulate(
     json_: JsonOption = False,
 ) -> None:
     """Make a synthetic book, and show how near it comes to the figures of a real one."""
-    from data.targets import target_table
+    from data.targets import as_text, target_table
 
     console = Console(quiet, verbose, json_)
     settings = _settings(params, [*(set_ or []), *_simulation_changes(borrowers, months, seed, scenario)])
@@ -232,7 +232,7 @@ def simulate(
                 {f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values}
             )
     console.result(
-        f"{_target_text(table)}\n{_book_text(book)}",
+        f"{as_text(table)}\n{_book_text(book)}",
         book=book.path,
         digest=book.digest,
         rows=book.manifest.rows,
@@ -304,6 +304,8 @@ def train(
     json_: JsonOption = False,
 ) -> None:
     """Fit, calibrate, score out of time, log and register the models of a book."""
+    from training.headline import headline
+
     console = Console(quiet, verbose, json_)
     settings = _settings(params, set_ or [])
     taken = _open(book)
@@ -315,7 +317,7 @@ def train(
         judged = _judge(taken, requests, reviews, limit, release, settings)
         uris = _log_models(tracked, taken, judged, limit, release)
     console.result(
-        f"{_performance_text(judged.performance)}\nModels: {', '.join(uris.values())}\n"
+        f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",
         models=uris,
         run=tracked.run_id,
@@ -356,7 +358,7 @@ def explain(
         judged = _judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
         explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
-        _finish(explanation, limit, release, out, tracked, store, uris, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, home, console)
 
 
 @app.command()
@@ -375,6 +377,50 @@ def ui(
     console = Console(quiet, verbose, json_)
     console.note("Starting the MLflow UI …")
     serve(home, host, port, lambda url: console.result(f"Open {url}\n(Ctrl-C ends the server)", url=url))
+
+
+@app.command()
+@command
+def bench(
+    borrowers: BorrowersOption = None,
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Measure each stage of the main job, and the contrast against the shap package, in one run."""
+    import tempfile
+
+    from data.atomic import whole_file
+    from explanations.benchmark import contrast_against_shap
+    from training.stopwatch import Stopwatch, as_text
+
+    console = Console(quiet, verbose, json_)
+    settings = _settings(params, [*(set_ or []), *_simulation_changes(borrowers, None, None, None)])
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        months = settings.simulation.borrowers * settings.simulation.months
+        with watch.stage("simulate", months, "borrower-months"):
+            book = _simulate(settings, Path(folder) / "book", console)
+        matrices = []
+        tables: tuple[tuple[Kind, str], ...] = (("request", "draw_requests"), ("review", "limit_reviews"))
+        for kind, table in tables:
+            with watch.stage(f"{kind} features", book.manifest.rows[table], "rows"):
+                matrices.append(_matrix(book, kind, settings, console))
+        requests, reviews = matrices
+        with watch.stage("fit limit", len(reviews.values), "rows"):
+            limit = _fit_limit(book, reviews, settings, console)
+        with watch.stage("fit release", len(requests.values), "rows"):
+            release = _fit_release(book, requests, settings, console)
+        judged = _judge(book, requests, reviews, limit, release, settings)
+        with watch.stage("explain", len(requests.values), "rows"):
+            _explain(book, requests, reviews, limit, release, judged, settings, console)
+    rows = watch.rows() + contrast_against_shap(release.booster, requests.values)
+    with whole_file(home / "bench.json") as aside:
+        aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    console.result(f"{as_text(rows)}\nWritten: {home / 'bench.json'}", bench=rows)
 
 
 # The steps that commands share.
@@ -635,10 +681,6 @@ def _log_models(
 
     from models.storage import save_model
 
-    tracked.log_metrics(_metrics(judged.performance))
-    tracked.log_table(judged.performance, "performance.csv")
-    if len(judged.by_decile):
-        tracked.log_table(judged.by_decile, "bad_rate_by_decile.csv")
     uris: dict[str, str] = {}
     models: tuple[tuple[Literal["limit", "release"], LimitModel | ReleaseModel | None], ...] = (
         ("limit", limit),
@@ -657,6 +699,11 @@ def _log_models(
                 book_digest=book.digest,
                 model_digest=model.digest,
             )
+    # After the models: MLflow copies every metric that a run has already to each model logged later.
+    tracked.log_metrics(_metrics(judged.performance))
+    tracked.log_table(judged.performance, "performance.csv")
+    if len(judged.by_decile):
+        tracked.log_table(judged.by_decile, "bad_rate_by_decile.csv")
     return uris
 
 
@@ -668,11 +715,13 @@ def _finish(
     tracked: Run,
     store: Store,
     uris: dict[str, str],
+    home: Path,
     console: Console,
 ) -> None:
     """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
     from data.atomic import whole_folder
     from explanations.files import REPORT, SUMMARY, write_explanation
+    from explanations.finding import finding, finding_metrics
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out) as folder:
@@ -686,11 +735,11 @@ def _finish(
         tracked.log_figure(out / name)
     tracked.log_table(explanation.contrast, "contrast.csv")
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
-    tracked.log_metrics(_explanation_metrics(explanation))
-    tracked.log_note(_finding_text(explanation))
+    tracked.log_metrics(finding_metrics(explanation))
+    tracked.log_note(finding(explanation))
     console.result(
-        f"{_finding_text(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
-        "See it in MLflow: releasegap ui",
+        f"{finding(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
+        f"See it in MLflow: {_ui_call(store, home)}",
         report=out / REPORT,
         folder=out,
         counts=counts,
@@ -699,16 +748,11 @@ def _finish(
     )
 
 
-def _explanation_metrics(explanation: Explanation) -> dict[str, float]:
-    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
-    metrics = {
-        f"explanation.{name}": float(value) for name, value in counts.items() if isinstance(value, int)
-    }
-    for cohort, rate in rates.items():
-        for name in ("rate", "oracle_rate"):
-            if rate[name] is not None:
-                metrics[f"explanation.{cohort}.bad_{name}"] = rate[name]
-    return metrics
+def _ui_call(store: Store, home: Path) -> str:
+    """The call that shows this store."""
+    if store.place == str(home.resolve()):
+        return "releasegap ui" if home == DEFAULT_HOME else f"releasegap ui --home {home}"
+    return f"MLFLOW_TRACKING_URI={store.place} releasegap ui"
 
 
 def _metrics(performance: pd.DataFrame) -> dict[str, float]:
@@ -721,66 +765,12 @@ def _metric_name(text: str) -> str:
     return "".join(sign if sign.isalnum() else "_" for sign in text)
 
 
-def _finding_text(explanation: Explanation) -> str:
-    """What was found, in three lines."""
-    summary = explanation.summary
-    counts, rates = summary["counts"], summary["bad_rates"]
-    if not counts["conflicts"]:
-        return f"No conflicts: of {counts['favoured']:,} favoured requests the release model refuses none."
-    seen = "oracle_rate" if rates["conflict"]["oracle_rate"] is not None else "rate"
-    shown = [rates[cohort][seen] for cohort in ("conflict", "reference")]
-    bad, usual = ("unknown" if rate is None else f"{rate:.1%}" for rate in shown)
-    labels = [explanation.catalogue[name].label_en for name in explanation.contrast["feature"].head(3)]
-    return (
-        f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
-        f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
-        f"Bad rate: {bad} of these, {usual} of the favoured and released.\n"
-        f"What refuses them most: {'; '.join(labels)}."
-    )
-
-
 def _book_text(book: Book) -> str:
     rows = book.manifest.rows
     return (
         f"Book: {book.path} ({rows['borrowers']:,} borrowers, {rows['draw_requests']:,} draw requests), "
         f"digest {book.digest[:12]}"
     )
-
-
-def _target_text(table: pd.DataFrame) -> str:
-    """Target against reached, a line a figure."""
-    lines = [f"{'figure':<38}{'target':>14}{'reached':>12}"]
-    for row in table.itertuples(index=False):
-        reached = f"{row.reached:,.4f}" if row.unit != "RMB" else f"{row.reached:,.0f}"
-        lines.append(f"{row.name:<38}{row.target:>14}{reached:>12}{'' if row.holds else '  missed'}")
-    return "\n".join(lines)
-
-
-def _performance_text(performance: pd.DataFrame) -> str:
-    """Out-of-time performance in a few lines; of a simulated book, against the domain's targets too."""
-    from data.targets import MODEL_TARGETS, compare
-
-    metrics = _metrics(performance)
-    lines = []
-    if "release.auc" in metrics:
-        lines.append(
-            f"Release model out of time: AUC {metrics['release.auc']:.3f}, KS {metrics['release.ks']:.3f}, "
-            f"Brier {metrics['release.brier']:.4f} on released draws"
-        )
-    if "limit.r2" in metrics:
-        lines.append(
-            f"Limit model out of time: R² {metrics['limit.r2']:.3f}, "
-            f"median relative error {metrics['limit.median_relative_error']:.1%}"
-        )
-    reached = {
-        "PD model AUC, all requests": metrics.get("release.out_of_time.oracle.auc"),
-        "PD model KS, all requests": metrics.get("release.out_of_time.oracle.ks"),
-        "PD model AUC, released only": metrics.get("release.auc"),
-    }
-    known = {name: value for name, value in reached.items() if value is not None}
-    if len(known) == len(MODEL_TARGETS):
-        lines.append(_target_text(compare(MODEL_TARGETS, known)))
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,9 +121,14 @@ def _simulate_and_write(job: _Job) -> list[tuple[str, str, int]]:
     ids = np.arange(job.first_id, job.first_id + job.size, dtype=np.int64)
     block = simulate_block(ids, job.months, job.climate, job.seed, job.world, job.scenario)
     tables = DATED_TABLES | ORACLE_TABLES
-    return [
-        write_part(job.folder, tables[name], job.block, columns) for name, columns in _tables(block).items()
-    ]
+    # Arrow writes and hashes without Python's lock, so two tables can be written at once.
+    with ThreadPoolExecutor(2) as pool:
+        return list(
+            pool.map(
+                lambda named: write_part(job.folder, tables[named[0]], job.block, named[1]),
+                _tables(block).items(),
+            )
+        )
 
 
 def _tables(block: Block) -> dict[str, Columns]:

@@ -140,3 +140,12 @@ def _favoured_by_record(requests: pd.DataFrame, reviews: pd.DataFrame) -> np.nda
     since = pairs["requested_on"] - pairs["reviewed_on"]
     near = since.between(pd.Timedelta(0), pd.Timedelta(days=_FAVOURED_DAYS))
     return requests["request_id"].isin(pairs.loc[near, "request_id"]).to_numpy()
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """A table of targets as lines of text, a line a figure."""
+    lines = [f"{'figure':<38}{'target':>14}{'reached':>12}"]
+    for row in table.itertuples(index=False):
+        reached = f"{row.reached:,.0f}" if row.unit == "RMB" else f"{row.reached:,.4f}"
+        lines.append(f"{row.name:<38}{row.target:>14}{reached:>12}{'' if row.holds else '  missed'}")
+    return "\n".join(lines)

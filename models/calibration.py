@@ -55,7 +55,7 @@ def fit_calibration(margin: Floats, bad: Floats, parameters: CalibrationParamete
     slope, intercept = logistic_line(margin, bad, 1.0 / parameters.slope_spread**2)
     if not slope > 0:
         raise DataFault(
-            f"The release model ranks the calibration period backwards (bad on margin has slope {slope:.3f}); "
+            f"The release model ranks the calibration period backwards (slope {slope:.3f} of bad on margin); "
             "take a larger book, or look for a change of the book between the periods."
         )
     return Calibration(slope, intercept)

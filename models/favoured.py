@@ -1,4 +1,4 @@
-"""Who is favoured by the limit model: by a recent review, well above the limit before, that covers the draw."""
+"""Who is favoured by the limit model: whom a recent review raised well, by enough for the draw."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
+
 import pytest
 
 import workbench

@@ -1,0 +1,35 @@
+"""What an explanation found: three lines for a terminal or a run's note, and figures for a tracker."""
+
+from __future__ import annotations
+
+from explanations.explanation import Explanation
+
+
+def finding(explanation: Explanation) -> str:
+    """How many are favoured and refused, how they fare, and what refuses them most."""
+    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
+    if not counts["conflicts"]:
+        return f"No conflicts: of {counts['favoured']:,} favoured requests the release model refuses none."
+    seen = "oracle_rate" if rates["conflict"]["oracle_rate"] is not None else "rate"
+    shown = [rates[cohort][seen] for cohort in ("conflict", "reference")]
+    bad, usual = ("unknown" if rate is None else f"{rate:.1%}" for rate in shown)
+    labels = [explanation.catalogue[name].label_en for name in explanation.contrast["feature"].head(3)]
+    return (
+        f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
+        f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
+        f"Bad rate: {bad} of these, {usual} of the favoured and released.\n"
+        f"What refuses them most: {'; '.join(labels)}."
+    )
+
+
+def finding_metrics(explanation: Explanation) -> dict[str, float]:
+    """Counts and bad rates under names for a tracker (`explanation.conflicts`, `explanation.conflict.bad_rate`)."""
+    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
+    metrics = {
+        f"explanation.{name}": float(count) for name, count in counts.items() if isinstance(count, int)
+    }
+    for cohort, rate in rates.items():
+        for name in ("rate", "oracle_rate"):
+            if rate[name] is not None:
+                metrics[f"explanation.{cohort}.bad_{name}"] = rate[name]
+    return metrics

@@ -1,0 +1,29 @@
+"""Out-of-time performance in a few lines, and against the domain's targets where an oracle can tell."""
+
+from __future__ import annotations
+
+from data.targets import MODEL_TARGETS, as_text, compare
+
+
+def headline(metrics: dict[str, float]) -> str:
+    """What the named metrics (see `training.metrics.metric_names`) say of the models, a line each."""
+    lines = []
+    if "release.auc" in metrics:
+        lines.append(
+            f"Release model out of time: AUC {metrics['release.auc']:.3f}, KS {metrics['release.ks']:.3f}, "
+            f"Brier {metrics['release.brier']:.4f} on requests with a known outcome"
+        )
+    if "limit.r2" in metrics:
+        lines.append(
+            f"Limit model out of time: R² {metrics['limit.r2']:.3f}, "
+            f"median relative error {metrics['limit.median_relative_error']:.1%}"
+        )
+    reached = {
+        "PD model AUC, all requests": metrics.get("release.out_of_time.oracle.auc"),
+        "PD model KS, all requests": metrics.get("release.out_of_time.oracle.ks"),
+        "PD model AUC, released only": metrics.get("release.auc"),
+    }
+    known = {name: value for name, value in reached.items() if value is not None}
+    if len(known) == len(MODEL_TARGETS):
+        lines.append(as_text(compare(MODEL_TARGETS, known)))
+    return "\n".join(lines)
