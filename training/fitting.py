@@ -125,8 +125,8 @@ def _settings(
         "bagging_freq": 1,
         "max_bin": parameters.max_bin,
         "monotone_constraints": list(signs),
-        # LightGBM's other two methods break the constraints where values are missing or features sampled
-        # (measured with 4.7: `intermediate` by up to .04, `advanced` by up to .09).
+        # LightGBM's other two methods break the constraints where values are missing (measured with 4.7:
+        # `intermediate` by up to .04, `advanced` by up to .09 of log-odds or log-RMB).
         "monotone_constraints_method": "basic",
         "seed": seed,
         "deterministic": True,

@@ -30,9 +30,14 @@ class Stopwatch:
 
     def rows(self) -> list[dict[str, object]]:
         """What was measured so far, and the most memory that this process or a child has held."""
-        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        peak = max(
+            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
         unit = 1024**2 if sys.platform == "darwin" else 1024
-        return [*self._rows, {"name": "peak memory of one process", "value": round(peak / unit), "unit": "MiB"}]
+        return [
+            *self._rows,
+            {"name": "peak memory of one process", "value": round(peak / unit), "unit": "MiB"},
+        ]
 
 
 def as_text(rows: Sequence[Mapping[str, object]]) -> str:
