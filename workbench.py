@@ -663,6 +663,7 @@ def _load_models(
     store: Store, book: Book, limit_uri: str | None, release_uri: str | None
 ) -> tuple[LimitModel, ReleaseModel, dict[str, str]]:
     """The models that were asked for, by default the latest trained on this book."""
+    from features.catalogue import catalogue_of
     from models.storage import load_limit_model, load_release_model
     from training.registry import fetch_model, latest_model
 
@@ -670,6 +671,9 @@ def _load_models(
     release_uri = release_uri or latest_model(store, "release", book.digest)
     limit = load_limit_model(fetch_model(store, limit_uri))
     release = load_release_model(fetch_model(store, release_uri))
+    catalogue = catalogue_of(book)
+    limit.require(catalogue.limit)
+    release.require(catalogue.release)
     return limit, release, {"limit": limit_uri, "release": release_uri}
 
 

@@ -1,0 +1,247 @@
+"""The command line as a user meets it: the main job end to end, the files it leaves, and what bad calls get."""
+
+import json
+import shutil
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import workbench
+from data.book import Book
+from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
+
+CALL_WRONG, WORK_WRONG = 2, 1
+SMALL = ["--set", "training.limit.rounds=40", "--set", "training.release.rounds=40"]
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(workbench.app, [str(word) for word in words])
+
+
+def answer(result: Result) -> dict[str, object]:
+    """What `--json` printed as the last line of standard output."""
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def done(home: Path, small_book: Book) -> dict[str, object]:
+    """The main job, done once on a book of 1,500 borrowers."""
+    return answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL))
+
+
+@pytest.fixture(scope="module")
+def folder(done: dict[str, object]) -> Path:
+    return Path(str(done["folder"]))
+
+
+def test_the_main_job_finds_conflicts_and_names_the_run_and_the_models(done: dict[str, object]) -> None:
+    counts = done["counts"]
+    assert isinstance(counts, dict)
+    assert counts["conflicts"] + counts["reference"] == counts["favoured"] < counts["requests"]
+    assert sum(counts["conflicts_by"].values()) == counts["conflicts"] > 0
+    assert done["models"] == {
+        "limit": "models:/releasegap-limit/1",
+        "release": "models:/releasegap-release/1",
+    }
+
+
+def test_the_files_keep_their_contract(folder: Path) -> None:
+    conflicts, reference = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("conflicts", "reference")
+    )
+    assert list(conflicts) == list(CONFLICT_COLUMNS)
+    assert list(reference) == list(REFERENCE_COLUMNS)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["counts"]["conflicts"] == len(conflicts)
+    assert summary["counts"]["reference"] == len(reference)
+    for model in ("release", "limit"):
+        features = pd.read_parquet(folder / f"{model}_features.parquet")
+        booster = lgb.Booster(model_file=str(folder / f"{model}_model.txt"))
+        assert list(features)[2:] == booster.feature_name()
+        assert set(features.loc[features["cohort"] == "conflict", "request_id"]) == set(
+            conflicts["request_id"]
+        )
+        assert set(features.loc[features["cohort"] == "reference", "request_id"]) == set(
+            reference["request_id"]
+        )
+
+
+@pytest.mark.parametrize(("model", "score"), [("release", "release_margin"), ("limit", "limit_score")])
+def test_contributions_add_up_to_the_score_of_the_model_that_was_written(
+    model: str, score: str, folder: Path
+) -> None:
+    given = pd.read_parquet(folder / f"{model}_contributions.parquet").set_index("request_id")
+    features = pd.read_parquet(folder / f"{model}_features.parquet").set_index("request_id").loc[given.index]
+    booster = lgb.Booster(model_file=str(folder / f"{model}_model.txt"))
+    raw = booster.predict(features.drop(columns="cohort").to_numpy(np.float32), raw_score=True)
+    assert np.abs(given.sum(axis=1) - raw).max() < 1e-6
+    conflicts = pd.read_parquet(folder / "conflicts.parquet").set_index("request_id").loc[given.index]
+    assert np.abs(conflicts[score] - raw).max() < 1e-9
+
+
+def test_the_release_base_is_the_mean_margin_of_the_whole_reference_cohort(folder: Path) -> None:
+    base = pd.read_parquet(folder / "release_contributions.parquet")["base"]
+    reference = pd.read_parquet(folder / "reference.parquet")["release_margin"]
+    assert base.nunique() == 1
+    assert base.iloc[0] == pytest.approx(reference.mean(), abs=1e-9)
+
+
+def test_conflicts_are_favoured_and_refused_by_the_policy_of_their_month(folder: Path) -> None:
+    conflicts = pd.read_parquet(folder / "conflicts.parquet")
+    by_score = conflicts[conflicts["refused_by"] == "score"]
+    assert (by_score["pd"] > by_score["cutoff"]).all()
+    others = conflicts[~conflicts["refused_by"].isin(["score", "data_missing"])]
+    assert (others["pd"] <= others["cutoff"]).all()
+    assert (conflicts["limit_after"] >= 1.15 * conflicts["limit_before"]).all()
+    assert (conflicts["amount"] <= conflicts["limit_after"]).all()
+    assert conflicts["requested_on"].min() >= pd.Timestamp("2025-07-01").date()
+
+
+def test_the_same_work_in_another_home_gives_the_same_bytes(
+    folder: Path, small_book: Book, tmp_path: Path
+) -> None:
+    answer(
+        call(
+            "run",
+            "--book",
+            small_book.path,
+            "--home",
+            tmp_path,
+            "--out",
+            tmp_path / "again",
+            "--json",
+            *SMALL,
+        )
+    )
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
+    for name in set(names) - {"run.json"}:
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+
+
+def test_explain_takes_the_latest_models_of_the_book_and_says_the_same(
+    done: dict[str, object], folder: Path, home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    explained = answer(
+        call("explain", "--book", small_book.path, "--home", home, "--out", tmp_path / "e", "--json")
+    )
+    assert explained["models"] == done["models"]
+    assert explained["counts"] == done["counts"]
+    tables = [pd.read_parquet(path / "release_contributions.parquet") for path in (folder, tmp_path / "e")]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: Path) -> None:
+    mapping = workbench.BESIDE.parent / "data" / "mappings" / "taiwan_default.yaml"
+    file = real_data / "taiwan_default" / "taiwan_default.csv"
+    answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
+    trained = answer(call("train", "all", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
+    assert trained["metrics"]["release.auc"] >= 0.77  # type: ignore[index]
+    said = answer(
+        call("explain", "--book", tmp_path / "book", "--home", tmp_path, "--out", tmp_path / "out", "--json")
+    )
+    counts, rates = said["counts"], said["bad_rates"]
+    assert 0.02 < counts["conflicts"] / counts["requests"] < 0.045  # type: ignore[index]
+    assert rates["conflict"]["rate"] > 4 * rates["reference"]["rate"]  # type: ignore[index]
+    given = pd.read_parquet(tmp_path / "out" / "release_contributions.parquet")
+    assert given.drop(columns=["request_id", "base"]).mean().idxmax() == "PAY_0"
+
+
+def test_a_small_real_book_goes_through_too(real_data: Path, tmp_path: Path) -> None:
+    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    file = real_data / "german_credit" / "german_credit.csv"
+    answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
+    said = answer(call("run", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
+    assert said["counts"]["conflicts"] > 0  # type: ignore[index]
+
+
+def refused(result: Result, status: int, *said: str) -> None:
+    """One sentence on standard error, the exit status, no traceback."""
+    assert result.exit_code == status, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("releasegap: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.output
+    for words in said:
+        assert words in lines[0]
+
+
+def test_an_unknown_scenario_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    result = call("simulate", "--scenario", "boom", "--borrowers", 5, "--out", tmp_path / "b")
+    refused(result, CALL_WRONG, "Unknown scenario 'boom'", "baseline")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest_known_name(tmp_path: Path) -> None:
+    result = call("simulate", "--set", "world.income.capacitee=1", "--out", tmp_path / "b")
+    refused(result, CALL_WRONG, "world.income.capacitee", "capacity")
+
+
+def test_a_missing_book_is_refused(tmp_path: Path) -> None:
+    refused(call("train", "all", "--book", tmp_path / "no", "--home", tmp_path), CALL_WRONG, "No book at")
+
+
+def test_options_of_the_simulation_do_not_go_with_a_book(small_book: Book, tmp_path: Path) -> None:
+    refused(call("run", "--book", small_book.path, "--seed", 3, "--home", tmp_path), CALL_WRONG, "--book")
+
+
+def test_a_book_without_a_model_is_refused(small_book: Book, tmp_path: Path) -> None:
+    result = call("explain", "--book", small_book.path, "--home", tmp_path, "--out", tmp_path / "out")
+    refused(result, CALL_WRONG, "no limit model trained on this book")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_files_is_never_written_over(small_book: Book, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    result = call("explain", "--book", small_book.path, "--home", tmp_path, "--out", tmp_path / "mine")
+    refused(result, CALL_WRONG, "holds other files")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
+
+
+def test_a_model_of_another_kind_of_book_is_refused(
+    done: dict[str, object], home: Path, real_data: Path, tmp_path: Path
+) -> None:
+    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    answer(
+        call(
+            "import",
+            mapping,
+            real_data / "german_credit" / "german_credit.csv",
+            "--out",
+            tmp_path / "b",
+            "--json",
+        )
+    )
+    models = done["models"]
+    assert isinstance(models, dict)
+    result = call(
+        *("explain", "--book", tmp_path / "b", "--home", home, "--out", tmp_path / "out"),
+        *("--limit-model", models["limit"], "--release-model", models["release"]),
+    )
+    refused(result, WORK_WRONG, "does not fit the features of this book")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_book_too_small_to_train_on_is_refused_by_name(tmp_path: Path) -> None:
+    result = call("run", "--borrowers", 3, "--home", tmp_path)
+    refused(result, WORK_WRONG, "larger book")
+
+
+def test_check_names_a_damaged_part_and_ends_with_status_1(small_book: Book, tmp_path: Path) -> None:
+    shutil.copytree(small_book.path, tmp_path / "b")
+    part = tmp_path / "b" / "outcomes" / "part-00001.parquet"
+    part.write_bytes(part.read_bytes()[:-1])
+    result = call("check", tmp_path / "b")
+    refused(result, WORK_WRONG, "fault")
+    assert "outcomes" in result.stdout
+    assert call("check", small_book.path).exit_code == 0
