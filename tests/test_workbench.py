@@ -228,7 +228,7 @@ def test_a_model_of_another_kind_of_book_is_refused(
         *("explain", "--book", tmp_path / "b", "--home", home, "--out", tmp_path / "out"),
         *("--limit-model", models["limit"], "--release-model", models["release"]),
     )
-    refused(result, WORK_WRONG, "does not fit the features of this book")
+    refused(result, WORK_WRONG, "does not fit this book's features")
     assert not (tmp_path / "out").exists()
 
 

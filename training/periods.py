@@ -33,5 +33,7 @@ def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParame
 def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> NDArray[np.str_]:
     first_month = book.manifest.first_month
     if first_month is None:
-        return splits_by_hash(keys["borrower_id"], parameters.shares)
+        # By the lender's own ids, so that another order of the file's rows is the same split.
+        borrowers = book.whole("borrowers", ["borrower_id", "source_id"]).set_index("borrower_id")["source_id"]
+        return splits_by_hash(borrowers.loc[keys["borrower_id"]], parameters.shares)
     return splits_by_period(to_days(keys[date]), first_month, parameters.periods)
