@@ -34,6 +34,8 @@ def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParam
     first_month = book.manifest.first_month
     if first_month is None:
         # By the lender's own ids, so that another order of the file's rows is the same split.
-        borrowers = book.whole("borrowers", ["borrower_id", "source_id"]).set_index("borrower_id")["source_id"]
+        borrowers = book.whole("borrowers", ["borrower_id", "source_id"]).set_index("borrower_id")[
+            "source_id"
+        ]
         return splits_by_hash(borrowers.loc[keys["borrower_id"]], parameters.shares)
     return splits_by_period(to_days(keys[date]), first_month, parameters.periods)
