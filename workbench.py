@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 BESIDE = Path(__file__).with_name("params.yaml")
 # A wheel has no place beside a module for a data file; pyproject.toml puts it there.
+DEFAULT_HOME = Path("artifacts")
 PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
 
 app = typer.Typer(
@@ -47,8 +49,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-P = ParamSpec("P")
 
 ParamsOption = Annotated[
     Path | None,
@@ -74,8 +74,6 @@ SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another s
 ScenarioOption = Annotated[
     str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
 ]
-
-DEFAULT_HOME = Path("artifacts")
 
 
 @dataclass(frozen=True)
@@ -141,31 +139,80 @@ class Console:
         return followed
 
 
-def command(work: Callable[P, None]) -> Callable[P, None]:
-    """Ends a command as users expect: one sentence, the right exit status, a traceback only if asked for."""
+@dataclass(frozen=True)
+class Common:
+    """What every command is told besides its own arguments."""
 
-    @functools.wraps(work)
-    def ended(*args: P.args, **kwargs: P.kwargs) -> None:
-        # Idle OpenMP threads otherwise burn processors that other work could use.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        os.environ.setdefault("GOMP_SPINCOUNT", "0")
-        try:
-            work(*args, **kwargs)
-        except (CallError, DataFault) as error:
-            if kwargs.get("verbose"):
-                traceback.print_exc()
-            print(f"releasegap: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_status) from None
-        except KeyboardInterrupt:
-            print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
-            raise typer.Exit(130) from None
+    home: Path
+    console: Console
+    params: Path | None
+    overrides: tuple[str, ...]
 
-    return ended
+    def settings(self, *changes: str) -> Settings:
+        """The resolved parameters, with what the command's own options change."""
+        return _settings(self.params, [*self.overrides, *changes])
 
 
-@app.command()
-@command
+def common_options(
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> Common:
+    """The options that all commands have."""
+    return Common(home, Console(quiet, verbose, json_), params, tuple(set_ or ()))
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a function a command: with the common options, one sentence for an error, the right exit status.
+
+    The function's first argument is `Common`; the call's options for it are added to the function's own.
+    """
+    shared = inspect.signature(common_options, eval_str=True).parameters
+
+    def made(work: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(work)
+        def ended(**given: Any) -> None:
+            # Idle OpenMP threads otherwise burn processors that other work could use.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            os.environ.setdefault("GOMP_SPINCOUNT", "0")
+            common = common_options(**{option: given.pop(option) for option in shared})
+            with _told_in_one_sentence(common.console.verbose):
+                work(common, **given)
+
+        options = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())
+        ]
+        ended.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        ended.__annotations__ = {option.name: option.annotation for option in options}
+        app.command(name)(ended)
+        return ended
+
+    return made
+
+
+@contextmanager
+def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
+    """Ends the program on an error as users expect: a sentence and an exit status, a traceback only if asked for."""
+    try:
+        yield
+    except (CallError, DataFault) as error:
+        if verbose:
+            traceback.print_exc()
+        print(f"releasegap: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_status) from None
+    except KeyboardInterrupt:
+        print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@command("run")
 def run(
+    common: Common,
     book: Annotated[
         Path | None, typer.Option("--book", metavar="BOOK", help="A book to take instead of simulating.")
     ] = None,
@@ -176,58 +223,48 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the explanation goes.")
     ] = None,
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
-    console = Console(quiet, verbose, json_)
+    console = common.console
     changes = _simulation_changes(borrowers, months, seed, scenario)
     if book is not None and changes:
         raise CallError(
             "--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario."
         )
-    settings = _settings(params, [*(set_ or []), *changes])
-    taken = _open(book) if book is not None else _simulate(settings, _book_folder(settings, home), console)
-    out = out or home / "explanations" / taken.path.name
+    settings = common.settings(*changes)
+    taken = (
+        _open(book) if book is not None else _simulate(settings, _book_folder(settings, common.home), console)
+    )
+    out = out or common.home / "explanations" / taken.path.name
     _refuse_foreign(out)
-    with _tracked("run", home, taken, settings, console) as (store, tracked):
+    with _tracked("run", common.home, taken, settings, console) as (store, tracked):
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         limit = _fit_limit(taken, reviews, settings, console)
         release = _fit_release(taken, requests, settings, console)
         judged = _judge(taken, requests, reviews, limit, release, settings)
         uris = _log_models(tracked, taken, judged, limit, release)
         explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
-        _finish(explanation, limit, release, out, tracked, store, uris, home, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
-@app.command()
-@command
+@command("simulate")
 def simulate(
+    common: Common,
     out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
     borrowers: BorrowersOption = None,
     months: MonthsOption = None,
     seed: SeedOption = None,
     scenario: ScenarioOption = None,
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Make a synthetic book, and show how near it comes to the figures of a real one."""
     from data.targets import as_text, target_table
 
-    console = Console(quiet, verbose, json_)
-    settings = _settings(params, [*(set_ or []), *_simulation_changes(borrowers, months, seed, scenario)])
+    console = common.console
+    settings = common.settings(*_simulation_changes(borrowers, months, seed, scenario))
     book = _simulate(settings, out, console)
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
-        with _tracked("simulate", home, book, settings, console) as (_, tracked):
+        with _tracked("simulate", common.home, book, settings, console) as (_, tracked):
             tracked.log_metrics(
                 {f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values}
             )
@@ -240,48 +277,42 @@ def simulate(
     )
 
 
-@app.command("import")
-@command
+@command("import")
 def import_(
+    common: Common,
     mapping: Annotated[
         Path, typer.Argument(metavar="MAPPING.yaml", help="What the columns of the file mean.")
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The lender's table (CSV or Parquet).")],
     out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Turn a lender's own table into a book."""
     from data.importing import import_book
     from data.mapping import read_mapping
 
-    console = Console(quiet, verbose, json_)
+    console = common.console
     with console.step(f"Importing {file.name}"):
         book = import_book(read_mapping(mapping), file, out)
     console.result(_book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)
 
 
-@app.command()
-@command
+@command("check")
 def check(
+    common: Common,
     book: Annotated[Path, typer.Argument(metavar="BOOK", help="Folder of the book.")],
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Hold every table of a book against its schema, keys, dates and digests; one line per fault."""
     from data.check import faults
 
-    console = Console(quiet, verbose, json_)
+    console = common.console
     opened = _open(book)
     found = []
     with console.step(f"Checking {book}"):
         for fault in faults(opened):
             found.append(fault)
-            if not json_:
+            if not console.as_json:
                 print(fault)
-    if json_:
+    if console.as_json:
         console.result("", book=book, faults=found)
     elif not found:
         console.result(f"{book}: no faults in {sum(opened.manifest.rows.values()):,} rows.")
@@ -291,25 +322,19 @@ def check(
         )
 
 
-@app.command()
-@command
+@command("train")
 def train(
+    common: Common,
     what: Annotated[Literal["limit", "release", "all"], typer.Argument(help="Which model to train.")],
     book: BookOption,
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Fit, calibrate, score out of time, log and register the models of a book."""
     from training.headline import headline
 
-    console = Console(quiet, verbose, json_)
-    settings = _settings(params, set_ or [])
+    console = common.console
+    settings = common.settings()
     taken = _open(book)
-    with _tracked(f"train {what}", home, taken, settings, console) as (store, tracked):
+    with _tracked(f"train {what}", common.home, taken, settings, console) as (store, tracked):
         reviews = _matrix(taken, "review", settings, console) if what != "release" else None
         requests = _matrix(taken, "request", settings, console) if what != "limit" else None
         limit = _fit_limit(taken, reviews, settings, console) if reviews is not None else None
@@ -326,9 +351,9 @@ def train(
     )
 
 
-@app.command()
-@command
+@command("explain")
 def explain(
+    common: Common,
     book: BookOption,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
     limit_model: Annotated[
@@ -340,55 +365,41 @@ def explain(
     release_model: Annotated[
         str | None, typer.Option("--release-model", metavar="URI", help="The same for the release model.")
     ] = None,
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
-    console = Console(quiet, verbose, json_)
-    settings = _settings(params, set_ or [])
+    console = common.console
+    settings = common.settings()
     taken = _open(book)
     _refuse_foreign(out)
-    with _tracked("explain", home, taken, settings, console) as (store, tracked):
+    with _tracked("explain", common.home, taken, settings, console) as (store, tracked):
         limit, release, uris = _load_models(store, taken, limit_model, release_model)
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         judged = _judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
         explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
-        _finish(explanation, limit, release, out, tracked, store, uris, home, console)
+        _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
-@app.command()
-@command
+@command("ui")
 def ui(
+    common: Common,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 5000,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Serve the MLflow UI on this home, and print the link that opens the latest report."""
     from training.ui import serve
 
-    console = Console(quiet, verbose, json_)
+    console = common.console
     console.note("Starting the MLflow UI …")
-    serve(home, host, port, lambda url: console.result(f"Open {url}\n(Ctrl-C ends the server)", url=url))
+    serve(
+        common.home, host, port, lambda url: console.result(f"Open {url}\n(Ctrl-C ends the server)", url=url)
+    )
 
 
-@app.command()
-@command
+@command("bench")
 def bench(
+    common: Common,
     borrowers: BorrowersOption = None,
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
 ) -> None:
     """Measure each stage of the main job, and the contrast against the shap package, in one run."""
     import tempfile
@@ -397,8 +408,8 @@ def bench(
     from explanations.benchmark import contrast_against_shap
     from training.stopwatch import Stopwatch, as_text
 
-    console = Console(quiet, verbose, json_)
-    settings = _settings(params, [*(set_ or []), *_simulation_changes(borrowers, None, None, None)])
+    console = common.console
+    settings = common.settings(*_simulation_changes(borrowers, None, None, None))
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
         months = settings.simulation.borrowers * settings.simulation.months
@@ -418,9 +429,9 @@ def bench(
         with watch.stage("explain", len(requests.values), "rows"):
             _explain(book, requests, reviews, limit, release, judged, settings, console)
     rows = watch.rows() + contrast_against_shap(release.booster, requests.values)
-    with whole_file(home / "bench.json") as aside:
+    with whole_file(common.home / "bench.json") as aside:
         aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    console.result(f"{as_text(rows)}\nWritten: {home / 'bench.json'}", bench=rows)
+    console.result(f"{as_text(rows)}\nWritten: {common.home / 'bench.json'}", bench=rows)
 
 
 # The steps that commands share.
