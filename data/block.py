@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ class Account:
         raised: Month position of the last raise.
         balance: Outstanding principal (RMB).
         arrears: Principal that fell due and was not paid (RMB).
+        marketing: Whether the last regular review was an incentive.
+        slip: Whether the last regular review slipped.
+        late_news: Borrowers whose lateness elsewhere comes on show, by month position.
         due: Principal that falls due, by month position and borrower (RMB).
         status: Months past due.
         late: Month position of the last month past due with us.
@@ -46,11 +49,45 @@ class Account:
     raised: Whole
     balance: Floats
     arrears: Floats
+    marketing: Flags
+    slip: Flags
+    late_news: dict[int, list[Whole]]
     due: Floats
     status: NDArray[np.int16]
     late: Whole
     late_shown: Whole
     refused: Flags
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the accounts of a block stand on the day that a reader looks; fields as in `Account`."""
+
+    limit: Floats
+    review: Whole
+    raised: Whole
+    balance: Floats
+    status: NDArray[np.int16]
+    late: Whole
+    late_shown: Whole
+
+
+PAID = ("balance", "status", "late", "late_shown")
+"""What a payment date changes of a standing."""
+
+REVIEWED = ("limit", "review", "raised")
+"""What a review changes of a standing."""
+
+
+def standing_of(account: Account) -> Standing:
+    """The accounts as they stand now."""
+    return Standing(*(getattr(account, part.name).copy() for part in fields(Standing)))
+
+
+def moved_on(before: Standing, after: Standing, happened: Flags, parts: tuple[str, ...]) -> Standing:
+    """The standing before, with these parts of the standing after where the event has happened."""
+    changed = {part: np.where(happened, getattr(after, part), getattr(before, part)) for part in parts}
+    return replace(before, **changed)
 
 
 @dataclass
@@ -103,7 +140,6 @@ class Block:
     scenario: Scenario
     months: Months
     climate: Climate
-    seed: int
     borrowers: Borrowers
     draws: Draws
     first_day: Days
@@ -132,6 +168,9 @@ def start_block(
         raised=np.full(size, -999),
         balance=np.zeros(size),
         arrears=np.zeros(size),
+        marketing=np.zeros(size, dtype=bool),
+        slip=np.zeros(size, dtype=bool),
+        late_news={},
         due=np.zeros((months.total + longest_term + 1, size)),
         status=np.zeros(size, dtype=np.int16),
         late=np.full(size, -999),
@@ -144,7 +183,6 @@ def start_block(
         scenario=scenario,
         months=months,
         climate=climate,
-        seed=seed,
         borrowers=borrowers,
         draws=draws,
         first_day=month_start(

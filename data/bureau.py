@@ -123,27 +123,27 @@ class OpenAccounts:
         self.rows: Whole = np.zeros(0, dtype=np.int64)
         self._key: Whole = np.zeros(0, dtype=np.int64)
         self._amount: Floats = np.zeros(0)
-        self._reported: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._visible: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
     def close_some(
         self, draws: Draws, month: int, rate: float
-    ) -> tuple[Whole, Whole, Floats, NDArray[np.bool_]]:
-        """Closes accounts at a monthly rate; returns borrower, key, amount, and if the bureau hears."""
+    ) -> tuple[Whole, Whole, Floats, NDArray[np.int32]]:
+        """Closes accounts at a monthly rate; returns borrower, key, amount, and when each opening shows."""
         closing = draws.uniform("closing", month, self._key, self.rows) < rate
-        closed = self.rows[closing], self._key[closing], self._amount[closing], self._reported[closing]
+        closed = self.rows[closing], self._key[closing], self._amount[closing], self._visible[closing]
         stays = ~closing
         self.rows, self._key = self.rows[stays], self._key[stays]
-        self._amount, self._reported = self._amount[stays], self._reported[stays]
+        self._amount, self._visible = self._amount[stays], self._visible[stays]
         return closed
 
-    def open(self, applications: Applications, month: int) -> None:
-        """Opens the loans that this month's applications brought."""
+    def open(self, applications: Applications, month: int, visible_on: NDArray[np.int32]) -> None:
+        """Opens the loans that this month's applications brought, each with the day on which it shows."""
         new = applications.opened
         key = (month + 1000) * 4096 + applications.index[new]
         self.rows = np.concatenate([self.rows, applications.rows[new]])
         self._key = np.concatenate([self._key, key])
         self._amount = np.concatenate([self._amount, applications.amount[new]])
-        self._reported = np.concatenate([self._reported, applications.lag[new] < NEVER])
+        self._visible = np.concatenate([self._visible, visible_on])
 
     def count(self, size: int) -> Floats:
         """Open accounts per borrower."""

@@ -34,8 +34,10 @@ ORACLE_REQUESTS = Table(
     ("request_id",),
     ("request_id",),
 )
-"""What only the simulator knows of each request: PD of the state, outcome with the draw, mechanism flags,
-debt that the bureau does not show (RMB), true income (RMB), open lenders and enquiries in 91 days."""
+"""What only the simulator knows of each request: PD of the state and outcome with the draw; flags of slips and
+marketing, and whether policy has tightened since the last raise; competition; debt that the bureau does not show
+on that day (RMB), true income (RMB), open lenders, months past due, all four as of the end of the request's month,
+as is the state that the PD follows from; enquiries in 91 days as the bureau shows them."""
 
 ORACLE_BORROWERS = Table(
     "oracle/borrowers",

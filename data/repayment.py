@@ -88,7 +88,8 @@ def next_status(
 ) -> NDArray[np.int16]:
     """Months past due after this month's payment date, from one uniform number per borrower."""
     early, late = cure_probabilities(strain, service, repayment)
-    cured = uniform < np.where(status == 1, early, late)
+    # The lower the number, the worse: an extra balance can then only make more payments be missed.
+    cured = uniform >= 1 - np.where(status == 1, early, late)
     missed = owes & (uniform < miss_probability(strain, service, repayment))
     return np.where(
         status == 0, missed, np.where(cured & (status <= repayment.write_off_months), 0, status + 1)

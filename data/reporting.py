@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import household as homes
-from data.block import Block, Columns, Days
+from data.block import Block, Columns, Days, Standing
 from data.bureau import NEVER, Applications, reporting_lag
 from data.economy import Months
 from data.months import month_start
@@ -62,6 +62,7 @@ def show_applications(block: Block, month: int, new: Applications) -> None:
     rows, day, amount = new.rows[loans], new.day[loans], new.amount[loans]
     visible = note_bureau(block, "loan_opened", rows, day, new.lag[loans], amount=amount)
     block.bureau.add(rows, visible, 1.0, amount)
+    block.accounts_elsewhere.open(new, month, visible)
     first, last = reporting.agency_days if block.world.mechanisms.data_lag else (0, 0)
     lag = first + np.floor(
         (last - first + 1) * draws.uniform("agency_lag", month, new.index, new.rows)
@@ -82,9 +83,15 @@ def show_delinquency(block: Block, position: int, month: int) -> None:
     uniform = block.draws.uniform("late_lag", month, rows=rows)
     lag = reporting_lag(uniform, block.world.reporting, not block.world.mechanisms.data_lag)
     visible = note_bureau(block, "delinquency", rows, on, lag, dpd=days_past_due(block.account.status[rows]))
-    months_later = np.searchsorted(block.first_day, visible, side="right") - 1
-    told = months_later < block.months.total
-    block.account.late_shown[rows[told]] = months_later[told]
+    # A lender's scorecard reads it from the first month that begins after it has come on show.
+    told = np.searchsorted(block.first_day, visible, side="left")
+    for later in np.unique(told[told < block.months.total]).tolist():
+        block.account.late_news.setdefault(later, []).append(rows[told == later])
+
+
+def overdue_days(standing: Standing) -> NDArray[np.int16]:
+    """Days past due with us: only who owes us something is."""
+    return np.where(standing.balance > 0, days_past_due(standing.status), 0).astype(np.int16)
 
 
 def days_past_due(status: NDArray[np.int16]) -> NDArray[np.int16]:

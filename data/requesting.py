@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.block import OUR_ID_MONTHS, Block, Columns, Days, Flags, still_open
+from data.block import OUR_ID_MONTHS, Block, Columns, Days, Flags, Standing, still_open
 from data.economy import Climate
 from data.household import Household
 from data.lender import ReleaseInputs, refusals
 from data.randomness import Floats, Whole
 from data.repayment import Strain, debt_service, true_pd
-from data.reporting import outage_days
+from data.reporting import outage_days, overdue_days
 
 
-def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats) -> Flags:
+def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats, then: Standing) -> Flags:
     """Who wants a draw this month."""
     requests = block.world.requests
-    raised_lately = position - block.account.raised <= requests.raised_months
+    raised_lately = position - then.raised <= requests.raised_months
     log_odds = (
         requests.intercept
         + requests.spending * block.borrowers.spending
         + requests.liquidity * now.liquidity
         + requests.gap * gap
         + requests.raised * raised_lately
-        + requests.past_due * (block.account.status > 0)
+        + requests.past_due * (then.status > 0)
     )
     wants = block.draws.uniform("request", month) < 1 / (1 + np.exp(-log_odds))
     in_history = 1 <= month <= block.months.history
@@ -37,15 +37,12 @@ def decide_requests(
     now: Household,
     asks: Flags,
     request_day: Days,
-    limit: Floats,
-    review: Whole,
-    balance: Floats,
-    overdue: Flags,
+    then: Standing,
 ) -> Floats:
     """Takes this month's requests and decides on them; returns what each borrower has drawn (RMB)."""
     world, account, borrowers, draws = block.world, block.account, block.borrowers, block.draws
     wanted, size = world.requests, len(borrowers)
-    available = np.nan_to_num(limit - balance)
+    available = np.nan_to_num(then.limit - then.balance)
     rows = np.flatnonzero(asks & (available >= wanted.least))
     drawn = np.zeros(size)
     account.refused = np.zeros(size, dtype=bool)
@@ -60,9 +57,7 @@ def decide_requests(
     ]
     apr = wanted.apr_median * np.exp(wanted.apr_spread * draws.normal("apr", month, rows=rows))
     day = request_day[rows]
-    inputs, hidden = _release_inputs(
-        block, position, month, now, rows, day, balance[rows], amount, overdue[rows]
-    )
+    inputs, hidden = _release_inputs(block, position, month, now, rows, day, amount, then)
     refuse, score_only = refusals(inputs, world.scorecard)
     random_release = score_only & (
         draws.uniform("random_release", month, rows=rows) < world.scorecard.random_release_share
@@ -87,7 +82,7 @@ def decide_requests(
             "amount": amount.astype(np.float32),
             "term": term,
             "apr": np.clip(apr, wanted.apr_least, wanted.apr_most).astype(np.float32),
-            "review_id": borrowers.ids[rows] * OUR_ID_MONTHS + review[rows],
+            "review_id": borrowers.ids[rows] * OUR_ID_MONTHS + then.review[rows],
             "position": np.full(len(rows), position, dtype=np.int16),
             "refuse_system": refuse,
             "refuse_executed": executed,
@@ -106,20 +101,25 @@ def _release_inputs(
     now: Household,
     rows: Whole,
     day: Days,
-    balance: Floats,
     amount: Floats,
-    overdue: Flags,
+    then: Standing,
 ) -> tuple[ReleaseInputs, Columns]:
     """What the release reader sees on the day of the request, and for the oracle what it does not see."""
-    world, climate, borrowers, account = block.world, block.climate, block.borrowers, block.account
-    refreshed = max(position - 1, 0)
-    income = block.income_seen[refreshed][rows]
+    world, climate, borrowers = block.world, block.climate, block.borrowers
+    balance = then.balance[rows]
+    # This month's rows show from the day after the statement, last month's before.
+    fresh = day >= block.first_day[position] + borrowers.cycle_day[rows]
+    income, anomaly = (
+        np.where(fresh, seen[position][rows], seen[max(position - 1, 0)][rows])
+        for seen in (block.income_seen, block.anomaly_seen)
+    )
     lenders, reported, enquiries = block.bureau.shown(rows, day)
     competition = climate.competition[position, borrowers.region[rows]]
-    since_late = position - account.late_shown[rows]
-    then = np.full(len(rows), position)
+    since_late = position - then.late_shown[rows]
+    at_raise = np.where(then.raised[rows] >= 0, then.raised[rows], position)
+    in_force = np.full(len(rows), position)
     if not world.mechanisms.policy:
-        then = _looser(climate, position, np.maximum(account.raised[rows], 0))
+        in_force = _looser(climate, position, at_raise)
     outage = outage_days(block.months, block.scenario, world)
     missing = np.zeros(len(rows), dtype=bool) if outage is None else (day >= outage[0]) & (day < outage[1])
     inputs = ReleaseInputs(
@@ -129,14 +129,14 @@ def _release_inputs(
         enquiries=enquiries,
         late=((since_late >= 0) & (since_late < 12)).astype(np.float64),
         late_lately=((since_late >= 0) & (since_late < 2)).astype(np.float64),
-        anomaly=block.anomaly_seen[refreshed][rows],
+        anomaly=anomaly,
         tenure=(month - borrowers.opened[rows]).astype(np.float64),
-        overdue=overdue,
+        overdue=overdue_days(then)[rows] > 0,
         bureau_missing=missing,
-        cutoff=climate.cutoff[then] * (1 - world.policy.competition * competition),
-        cap_debt_service=climate.cap_debt_service[then],
-        cap_lenders=climate.cap_lenders[then].astype(np.float64),
-        cap_enquiries=climate.cap_enquiries[then].astype(np.float64),
+        cutoff=climate.cutoff[in_force] * (1 - world.policy.competition * competition),
+        cap_debt_service=climate.cap_debt_service[in_force],
+        cap_lenders=climate.cap_lenders[in_force].astype(np.float64),
+        cap_enquiries=climate.cap_enquiries[in_force].astype(np.float64),
     )
     hidden: Columns = {
         "debt_hidden": (block.debt_elsewhere[rows] - reported).astype(np.float32),
@@ -144,8 +144,8 @@ def _release_inputs(
         "enquiries_91d": enquiries.astype(np.int16),
         "income_true": block.record.income[position][rows].astype(np.float32),
         "competition": competition.astype(np.float32),
-        "policy_tightened": climate.level[position] > climate.level[np.maximum(account.raised[rows], 0)],
-        "months_past_due": account.status[rows],
+        "policy_tightened": climate.level[position] > climate.level[at_raise],
+        "months_past_due": block.account.status[rows],
         "true_pd": _pd_of_state(block, position, now, rows, balance + amount),
     }
     return inputs, hidden

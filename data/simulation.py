@@ -6,12 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import household as homes
-from data.block import Block, Days, start_block, still_open
+from data.block import PAID, REVIEWED, Block, Days, Standing, moved_on, standing_of, start_block, still_open
 from data.bureau import NEVER, apply_elsewhere, reporting_lag
 from data.economy import Climate, Months
 from data.randomness import Floats
 from data.repayment import debt_service, next_status, strain
-from data.reporting import days_past_due, note_bureau, show_applications, show_delinquency, show_household
+from data.reporting import (
+    days_past_due,
+    note_bureau,
+    overdue_days,
+    show_applications,
+    show_delinquency,
+    show_household,
+)
 from data.requesting import decide_requests, who_asks
 from data.reviewing import review_limits
 from data.world import Scenario, World
@@ -37,27 +44,32 @@ def _live_month(block: Block, position: int, before: homes.Household) -> homes.H
     short = now.spend + owed / world.borrowing.instalment_months - now.income
     gap = np.clip(short / now.income, 0.0, world.borrowing.gap_ceiling)
     _borrow_elsewhere(block, position, month, now, gap)
-    balance_before = account.balance.copy()
-    status_before = account.status.copy()
+    _hear_of_lateness(block, position)
+    at_first = standing_of(account)
     _repay(block, position, month, now, owed)
+    after = standing_of(account)
+    first_day, cycle_day = block.first_day[position], block.borrowers.cycle_day
+
+    def standing_on(day: Days) -> Standing:
+        """The accounts on a day of this month: payments count from the day after their date."""
+        return moved_on(at_first, after, day >= first_day + cycle_day, PAID)
+
+    request_day = first_day + np.floor(28 * block.draws.uniform("request_day", month)).astype(np.int32)
+    then = standing_on(request_day)
     # Whether to ask is settled before the review, so that a switched-off lag can move the review to that day.
-    request_day = block.first_day[position] + np.floor(28 * block.draws.uniform("request_day", month)).astype(
-        np.int32
-    )
-    asks = who_asks(block, position, month, now, gap)
-    limit_before = account.limit.copy()
-    review_before = account.review.copy()
-    review_day = review_limits(block, position, month, asks, request_day)
-    reviewed_by_then = (review_day >= 0) & (review_day <= request_day)
-    limit = np.where(reviewed_by_then, account.limit, limit_before)
-    review = np.where(reviewed_by_then, account.review, review_before)
-    paid = request_day >= block.first_day[position] + block.borrowers.cycle_day
-    balance = np.where(paid, account.balance, balance_before)
-    status = np.where(paid, account.status, status_before)
-    dpd = np.where(balance > 0, days_past_due(status), 0).astype(np.int16)
-    drawn = decide_requests(block, position, month, now, asks, request_day, limit, review, balance, dpd > 0)
-    _keep_ledger(block, position, request_day, drawn, balance, dpd)
+    asks = who_asks(block, position, month, now, gap, then)
+    review_day = review_limits(block, position, month, asks, request_day, standing_on)
+    reviewed = (review_day >= 0) & (review_day <= request_day)
+    then = moved_on(then, standing_of(account), reviewed, REVIEWED)
+    drawn = decide_requests(block, position, month, now, asks, request_day, then)
+    _keep_ledger(block, position, request_day, drawn, then)
     return now
+
+
+def _hear_of_lateness(block: Block, position: int) -> None:
+    """Puts on show what the bureau has told of late payments by the first day of the month."""
+    for rows in block.account.late_news.pop(position, []):
+        block.account.late_shown[rows] = position
 
 
 def _borrow_elsewhere(block: Block, position: int, month: int, now: homes.Household, gap: Floats) -> None:
@@ -66,12 +78,13 @@ def _borrow_elsewhere(block: Block, position: int, month: int, now: homes.Househ
     first_day = int(block.first_day[position])
     days = int(block.first_day[position + 1]) - first_day
     block.bureau.turn_month(first_day)
-    rows, key, amount, reported = block.accounts_elsewhere.close_some(draws, month, b.close_rate)
+    rows, key, amount, opening_visible = block.accounts_elsewhere.close_some(draws, month, b.close_rate)
     closed_on = (first_day + np.floor(days * draws.uniform("closing_day", month, key, rows))).astype(np.int32)
     lag = reporting_lag(draws.uniform("closing_lag", month, key, rows), world.reporting, at_once)
-    # An account that the bureau knows is reported closed sooner or later: the slowest lag at the most.
-    lag = np.where(reported, np.minimum(lag, world.reporting.bureau_slow_days[1]), NEVER).astype(np.int32)
-    visible = note_bureau(block, "loan_closed", rows, closed_on, lag, amount=amount)
+    # An account that the bureau knows is reported closed sooner or later, and never before it is reported open.
+    lag = np.minimum(lag, world.reporting.bureau_slow_days[1])
+    lag = np.where(opening_visible < NEVER, np.maximum(lag, opening_visible - closed_on), NEVER)
+    visible = note_bureau(block, "loan_closed", rows, closed_on, lag.astype(np.int32), amount=amount)
     block.bureau.add(rows, visible, -1.0, np.zeros(len(rows)))
     log_rate = (
         b.intercept
@@ -98,7 +111,6 @@ def _borrow_elsewhere(block: Block, position: int, month: int, now: homes.Househ
         at_once,
     )
     show_applications(block, month, new)
-    block.accounts_elsewhere.open(new, month)
     opened = np.bincount(new.rows[new.opened], new.amount[new.opened], len(borrowers))
     block.debt_elsewhere = b.balance_decay * block.debt_elsewhere + opened
     block.lenders = block.accounts_elsewhere.count(len(borrowers))
@@ -136,14 +148,7 @@ def _repay(block: Block, position: int, month: int, now: homes.Household, owed: 
     show_delinquency(block, position, month)
 
 
-def _keep_ledger(
-    block: Block,
-    position: int,
-    request_day: Days,
-    drawn: Floats,
-    balance_then: Floats,
-    dpd_then: NDArray[np.int16],
-) -> None:
+def _keep_ledger(block: Block, position: int, request_day: Days, drawn: Floats, then: Standing) -> None:
     """Writes our ledger's rows of the month: a statement on the payment date, and each draw on its day."""
     account, borrowers = block.account, block.borrowers
     pay_day = block.first_day[position] + borrowers.cycle_day - 1
@@ -165,8 +170,8 @@ def _keep_ledger(
         {
             "rows": rows,
             "occurred_on": request_day[rows],
-            "dpd": dpd_then[rows],
-            "balance": (balance_then + drawn)[rows].astype(np.float32),
+            "dpd": overdue_days(then)[rows],
+            "balance": (then.balance + drawn)[rows].astype(np.float32),
             "draw_amount": drawn[rows].astype(np.float32),
         },
     )

@@ -53,7 +53,7 @@ TARGETS = (
     Target("with 4 or more lenders", "share", "0.11", 0.08, 0.14),
     Target("enquiries in 3 months, mean", "count", "1.5", 1.3, 1.85),
     Target("enquiries in 3 months, P95", "count", "5", 4, 6),
-    Target("past due, of accounts with a balance", "share", "about 0.03", 0.025, 0.042),
+    Target("past due, of accounts with a balance", "share", "about 0.03", 0.024, 0.036),
     Target("bad, released", "share", "0.013-0.015", 0.0115, 0.0165),
     Target("bad, refused", "share", "0.09-0.10", 0.08, 0.11),
     Target("refused, of requests", "share", "0.15-0.21", 0.15, 0.21),

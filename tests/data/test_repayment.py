@@ -22,11 +22,11 @@ def test_debt_service_spreads_balances_with_interest_over_months(world: World) -
         (0, 0.0, True, 1),  # a missed payment
         (0, 0.0, False, 0),  # nothing owed, nothing missed
         (0, 0.999, True, 0),
-        (1, 0.0, True, 0),  # cured
-        (1, 0.999, True, 2),  # rolled on
-        (3, 0.0, True, 0),
-        (3, 0.999, True, 4),
-        (5, 0.0, True, 6),  # written off: no way back
+        (1, 0.999, True, 0),  # cured
+        (1, 0.0, True, 2),  # rolled on
+        (3, 0.999, True, 0),
+        (3, 0.0, True, 4),
+        (5, 0.999, True, 6),  # written off: no way back
     ],
 )
 def test_a_payment_is_met_missed_cured_or_rolled(
@@ -70,13 +70,15 @@ def _by_paths(status: int, service: float, world: World) -> float:
     return total
 
 
-def test_an_extra_balance_can_only_make_more_payments_be_missed(world: World) -> None:
-    rng = np.random.default_rng(1)
-    months, borrowers = 6, 400
+@pytest.mark.parametrize("seed", range(5))
+def test_an_extra_balance_can_only_make_more_payments_be_missed(seed: int, world: World) -> None:
+    """Where a payment is likelier met than a missed one cured, as for all but the most strained."""
+    rng = np.random.default_rng(seed)
+    months, borrowers = 6, 20_000
     shape = (months, borrowers)
     paths = Paths(
         status=np.zeros(shape, dtype=np.int16),
-        strain=Strain(rng.normal(-2, 1, shape), rng.normal(1, 1, shape), rng.normal(-1, 1, shape)),
+        strain=Strain(rng.uniform(-6, -2.5, shape), rng.uniform(-1, 1.5, shape), rng.uniform(-2, 0, shape)),
         balance=np.full(shape, 5000.0),
         income=np.full(shape, 6000.0),
         uniform=rng.random(shape),
