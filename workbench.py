@@ -69,7 +69,7 @@ JsonOption = Annotated[
 ]
 BookOption = Annotated[Path, typer.Option("--book", metavar="BOOK", help="Folder of the book.")]
 BorrowersOption = Annotated[int | None, typer.Option("--borrowers", min=1, help="Borrowers to simulate.")]
-MonthsOption = Annotated[int | None, typer.Option("--months", min=1, help="Months of history to simulate.")]
+MonthsOption = Annotated[int | None, typer.Option("--months", min=3, help="Months of history to simulate.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
 ScenarioOption = Annotated[
     str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
@@ -205,6 +205,15 @@ def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
             traceback.print_exc()
         print(f"releasegap: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
+    except OSError as error:
+        if verbose:
+            traceback.print_exc()
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"releasegap: the system says: {error.strerror or error}{where}; name another place.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(CallError.exit_status) from None
     except KeyboardInterrupt:
         print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -237,7 +246,7 @@ def run(
     )
     out = out or common.home / "explanations" / taken.path.name
     _refuse_foreign(out)
-    with _tracked("run", common.home, taken, settings, console) as (store, tracked):
+    with _tracked("run", common.home, taken, _flat(settings, taken), console) as (store, tracked):
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         limit = _fit_limit(taken, reviews, settings, console)
         release = _fit_release(taken, requests, settings, console)
@@ -264,7 +273,7 @@ def simulate(
     book = _simulate(settings, out, console)
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
-        with _tracked("simulate", common.home, book, settings, console) as (_, tracked):
+        with _tracked("simulate", common.home, book, _flat(settings, book), console) as (_, tracked):
             tracked.log_metrics(
                 {f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values}
             )
@@ -334,7 +343,7 @@ def train(
     console = common.console
     settings = common.settings()
     taken = _open(book)
-    with _tracked(f"train {what}", common.home, taken, settings, console) as (store, tracked):
+    with _tracked(f"train {what}", common.home, taken, _flat(settings, taken), console) as (store, tracked):
         reviews = _matrix(taken, "review", settings, console) if what != "release" else None
         requests = _matrix(taken, "request", settings, console) if what != "limit" else None
         limit = _fit_limit(taken, reviews, settings, console) if reviews is not None else None
@@ -371,8 +380,10 @@ def explain(
     settings = common.settings()
     taken = _open(book)
     _refuse_foreign(out)
-    with _tracked("explain", common.home, taken, settings, console) as (store, tracked):
-        limit, release, uris = _load_models(store, taken, limit_model, release_model)
+    used = {name: value for name, value in _flat(settings, taken).items() if not name.startswith(FITTED)}
+    with _tracked("explain", common.home, taken, used, console) as (store, tracked):
+        limit, release, uris = _load_models(store, taken, limit_model, release_model, settings)
+        tracked.log_parameters(_fits(limit, release))
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         judged = _judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
@@ -480,19 +491,32 @@ def _groups() -> type[Parameters]:
 
 
 def _flat(settings: Settings, book: Book) -> dict[str, Any]:
-    """Every parameter that had a part in the work on this book, under its dotted name.
+    """Every parameter of the call that has a part in work on this book, under its dotted name.
 
     The world's are those that the book was simulated with, whatever the call says now.
     """
-    from data.parameters import flatten
-    from data.world import World
+    from data.parameters import flatten, flatten_tree
 
-    used: dict[str, Parameters] = {
-        name: getattr(settings, name) for name in ("features", "models", "training", "explanations")
+    groups = ("features", "models", "training", "explanations")
+    flat = {
+        f"{group}.{name}": value
+        for group in groups
+        for name, value in flatten(getattr(settings, group)).items()
     }
     if book.manifest.source == "simulated":
-        used["world"] = World.model_validate_json(json.dumps(book.manifest.parameters))
-    return {f"{name}.{key}": value for name, group in used.items() for key, value in flatten(group).items()}
+        flat |= flatten_tree({"world": book.manifest.parameters})
+    return flat
+
+
+FITTED = ("training.", "models.calibration.")
+"""Parameters of fits: of models that were not fitted in this call, their cards tell them."""
+
+
+def _fits(limit: LimitModel, release: ReleaseModel) -> dict[str, Any]:
+    """What the models were fitted with, as their cards tell."""
+    from data.parameters import flatten_tree
+
+    return flatten_tree({"fit": {"limit": dict(limit.parameters), "release": dict(release.parameters)}})
 
 
 def _simulation_changes(
@@ -627,6 +651,7 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
 
     packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
     manifest = book.manifest
+    used = {name: value for name, value in _flat(settings, book).items() if not name.startswith(FITTED)}
     return {
         "source": manifest.source,
         "seed": manifest.seed,
@@ -635,16 +660,17 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
         "currency": (manifest.mapping or {}).get("currency", "RMB"),
         "book_digest": book.digest,
         "models": {"limit": limit.digest, "release": release.digest},
-        "parameters": _flat(settings, book),
+        "parameters": used | _fits(limit, release),
+        "trained_on": {"limit": limit.origin.book_digest, "release": release.origin.book_digest},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }
 
 
 @contextmanager
 def _tracked(
-    name: str, home: Path, book: Book, settings: Settings, console: Console
+    name: str, home: Path, book: Book, parameters: dict[str, Any], console: Console
 ) -> Iterator[tuple[Store, Run]]:
-    """An MLflow run that knows the book and the resolved parameters."""
+    """An MLflow run that knows the book and the resolved parameters that work on it."""
     with console.step("Opening the MLflow store"):
         from training.tracking import open_store
 
@@ -652,7 +678,7 @@ def _tracked(
     manifest = book.manifest
     tags = {"book_digest": book.digest, "book": book.path.name, "source": manifest.source}
     with store.run(f"{name} {book.path.name}", tags) as tracked:
-        tracked.log_parameters(_flat(settings, book) | _book_facts(book))
+        tracked.log_parameters(parameters | _book_facts(book))
         tracked.log_dataset(
             book.digest, book.path.name, manifest.rows["borrowers"], str(book.path), name.partition(" ")[0]
         )
@@ -671,11 +697,12 @@ def _book_facts(book: Book) -> dict[str, Any]:
 
 
 def _load_models(
-    store: Store, book: Book, limit_uri: str | None, release_uri: str | None
+    store: Store, book: Book, limit_uri: str | None, release_uri: str | None, settings: Settings
 ) -> tuple[LimitModel, ReleaseModel, dict[str, str]]:
     """The models that were asked for, by default the latest trained on this book."""
     from features.catalogue import catalogue_of
     from models.storage import load_limit_model, load_release_model
+    from training.periods import require_same_splits
     from training.registry import fetch_model, latest_model
 
     limit_uri = limit_uri or latest_model(store, "limit", book.digest)
@@ -685,6 +712,8 @@ def _load_models(
     catalogue = catalogue_of(book)
     limit.require(catalogue.limit)
     release.require(catalogue.release)
+    for model in (limit, release):
+        require_same_splits(model, book, settings.training)
     return limit, release, {"limit": limit_uri, "release": release_uri}
 
 

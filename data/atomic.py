@@ -65,5 +65,10 @@ def _swap(aside: Path, target: Path) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     target.rename(old / target.name)
-    aside.rename(target)
+    try:
+        aside.rename(target)
+    except BaseException:
+        (old / target.name).rename(target)
+        old.rmdir()
+        raise
     shutil.rmtree(old)

@@ -138,6 +138,7 @@ class BookWriter:
     def __init__(self, target: Path) -> None:
         """Makes ready to write a book at `target` (refused if something else lies there)."""
         self._context = whole_folder(target)
+        self._finished = False
         self._parts: dict[str, str] = {}
         self._rows: dict[str, int] = {}
 
@@ -169,6 +170,11 @@ class BookWriter:
 
     def __exit__(self, *raised: Any) -> None:
         """Puts the book in its place, or removes what was written if the work failed."""
+        if not self._finished and raised[0] is None:
+            unfinished = RuntimeError("a book was left without a call of finish; nothing was written")
+            raised = (RuntimeError, unfinished, None)
+            self._context.__exit__(*raised)
+            raise unfinished
         self._context.__exit__(*raised)
 
 

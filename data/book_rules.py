@@ -13,7 +13,7 @@ from data.findings import Finding, wrong_rows
 from data.months import month_index, month_start, to_days
 from data.table_rules import FIRST_DAY, LAST_DAY
 
-LABEL_DAYS = 90
+LABEL_DAYS = 120
 """Days after which the outcome of a released draw is known."""
 
 _EARLIEST = int(FIRST_DAY.astype(np.int64))

@@ -69,11 +69,16 @@ def flatten(parameters: Parameters) -> dict[str, Leaf]:
     A list is given as JSON text, an absent value as 'null', so that 'name=value' is an override that
     sets it again.
     """
-    return dict(_leaves(parameters.model_dump(mode="json"), ""))
+    return flatten_tree(parameters.model_dump(mode="json"))
+
+
+def flatten_tree(tree: Mapping[str, Any]) -> dict[str, Leaf]:
+    """The same for parameters that were stored as a tree (a manifest, a model's card)."""
+    return dict(_leaves(tree, ""))
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Leaf]]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, Mapping) and value:
         for key, below in value.items():
             yield from _leaves(below, f"{name}.{key}" if name else key)
     elif isinstance(value, str | int | float):

@@ -97,16 +97,7 @@ def draw_borrowers(ids: NDArray[np.int64], draws: Draws, population: Population)
 
 def _latents(draws: Draws, population: Population) -> tuple[Floats, Floats, Floats, Floats]:
     """Correlated standard normals, by the Cholesky factor of their correlations."""
-    p = population
-    correlations = np.array(
-        [
-            [1.0, p.capacity_willingness, p.capacity_spending, p.capacity_network],
-            [p.capacity_willingness, 1.0, p.willingness_spending, p.willingness_network],
-            [p.capacity_spending, p.willingness_spending, 1.0, p.spending_network],
-            [p.capacity_network, p.willingness_network, p.spending_network, 1.0],
-        ]
-    )
-    factor = np.linalg.cholesky(correlations)
+    factor = np.linalg.cholesky(population.correlations())
     plain = [draws.normal(name) for name in ("capacity", "willingness", "spending", "network")]
     # Written as sums: a matrix product may round otherwise for another number of borrowers.
     first, second, third, fourth = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from data.parameters import Parameters
 
@@ -15,11 +18,16 @@ Correlation = Annotated[float, Field(gt=-1, lt=1)]
 Level = Literal["easy", "neutral", "tight"]
 
 
+def _sum_to_one(name: str, shares: Sequence[float]) -> None:
+    if abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(f"{name} must sum to 1")
+
+
 class Simulation(Parameters):
     """What `releasegap simulate` makes when the call says nothing else."""
 
     borrowers: Annotated[int, Field(ge=1, le=2**40)]
-    months: Annotated[int, Field(ge=1, le=240)]
+    months: Annotated[int, Field(ge=3, le=240)]
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     scenario: str
 
@@ -39,6 +47,26 @@ class Population(Parameters):
     opened_earliest: int
     opened_latest: int
     payroll_share: Share
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        _sum_to_one("tier_shares", self.tier_shares)
+        if self.opened_earliest > self.opened_latest:
+            raise ValueError("opened_earliest must not be later than opened_latest")
+        if not np.linalg.eigvalsh(self.correlations()).min() > 0:
+            raise ValueError("the correlations of the traits contradict each other; bring them nearer to 0")
+        return self
+
+    def correlations(self) -> NDArray[np.float64]:
+        """Correlation matrix of capacity, willingness, spending and network."""
+        return np.array(
+            [
+                [1.0, self.capacity_willingness, self.capacity_spending, self.capacity_network],
+                [self.capacity_willingness, 1.0, self.willingness_spending, self.willingness_network],
+                [self.capacity_spending, self.willingness_spending, 1.0, self.spending_network],
+                [self.capacity_network, self.willingness_network, self.spending_network, 1.0],
+            ]
+        )
 
 
 class Economy(Parameters):
@@ -165,6 +193,16 @@ class Reporting(Parameters):
     agency_days: tuple[int, int]
     income_days: Annotated[int, Field(ge=0)]
 
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for name in ("bureau_fast_days", "bureau_slow_days", "agency_days"):
+            first, last = getattr(self, name)
+            if not 0 <= first <= last:
+                raise ValueError(f"{name} must be two numbers of days, the first not above the second")
+        if self.bureau_fast_share + self.bureau_slow_share > 1:
+            raise ValueError("bureau_fast_share and bureau_slow_share must not exceed 1 together")
+        return self
+
 
 class LimitReviews(Parameters):
     """The historical lender's limit: formula, hysteresis and slips."""
@@ -222,7 +260,7 @@ class ReleasePolicy(Parameters):
     easy: PolicyLevel
     neutral: PolicyLevel
     tight: PolicyLevel
-    schedule: tuple[Regime, ...]
+    schedule: Annotated[tuple[Regime, ...], Field(min_length=1)]
     competition: NotNegative
 
 
@@ -260,6 +298,17 @@ class Requests(Parameters):
     apr_spread: NotNegative
     apr_least: Positive
     apr_most: Positive
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not self.terms or len(self.terms) != len(self.term_shares):
+            raise ValueError("terms and term_shares must be lists of the same length, at least one each")
+        if min(self.terms) < 1 or max(self.terms) > 60:
+            raise ValueError("terms must be between 1 and 60 months")
+        _sum_to_one("term_shares", self.term_shares)
+        if not self.apr_least <= self.apr_median <= self.apr_most:
+            raise ValueError("apr_median must lie between apr_least and apr_most")
+        return self
 
 
 class Mechanisms(Parameters):

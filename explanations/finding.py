@@ -10,16 +10,26 @@ def finding(explanation: Explanation) -> str:
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
     if not counts["conflicts"]:
         return f"No conflicts: of {counts['favoured']:,} favoured requests the release model refuses none."
-    seen = "oracle_rate" if rates["conflict"]["oracle_rate"] is not None else "rate"
+    known_by_oracle = rates["conflict"]["oracle_rate"] is not None
+    seen, by = ("oracle_rate", "by the oracle") if known_by_oracle else ("rate", "as observed")
     shown = [rates[cohort][seen] for cohort in ("conflict", "reference")]
     bad, usual = ("unknown" if rate is None else f"{rate:.1%}" for rate in shown)
-    labels = [explanation.catalogue[name].label_en for name in explanation.contrast["feature"].head(3)]
     return (
         f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
         f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
-        f"Bad rate: {bad} of these, {usual} of the favoured and released.\n"
-        f"What refuses them most: {'; '.join(labels)}."
+        f"Bad rate ({by}): {bad} of these, {usual} of the favoured and released.\n"
+        f"{_what_refuses(explanation)}"
     )
+
+
+def _what_refuses(explanation: Explanation) -> str:
+    """The features that push most toward refusal, or the rules where no conflict is refused by score."""
+    pushing = explanation.contrast.loc[explanation.contrast["release_mean"] > 0, "feature"].head(3)
+    if len(pushing):
+        labels = (explanation.catalogue[name].label_en for name in pushing)
+        return f"What refuses them most: {'; '.join(labels)}."
+    rules = explanation.summary["counts"]["conflicts_by"]
+    return f"None is refused by score; by rule: {', '.join(f'{rule} {count:,}' for rule, count in rules.items())}."
 
 
 def finding_metrics(explanation: Explanation) -> dict[str, float]:

@@ -61,7 +61,7 @@ def decide_requests(
     scored = reviews.keys.assign(limit_score=limit.score(reviews.values))
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
-        rules = LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
+        rules = _limit_rules(book)
         shown = favoured(
             requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured
         )
@@ -79,6 +79,16 @@ def decide_requests(
     in_force_review = {"review_id", "limit_before", "limit_after"} & set(requests.keys)
     keys = requests.keys.drop(columns=sorted(in_force_review))
     return pd.concat([keys.drop(columns=["policy_version"], errors="ignore"), scores, decided, shown], axis=1)
+
+
+def _limit_rules(book: Book) -> LimitReviews:
+    """The lender's rules for limits, as the book tells them."""
+    try:
+        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
+    except (KeyError, ValueError) as error:
+        raise DataFault(
+            f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again."
+        ) from error
 
 
 def _share_cutoff(book: Book, probability: NDArray[np.float64]) -> float:

@@ -22,6 +22,12 @@ CAPS = {
 }
 """Each cap of the policy table and the feature of the release snapshot that must not exceed it."""
 
+COUNTS = ("cap_lenders", "cap_enquiries")
+"""The caps on counts of the bureau."""
+
+NO_FILE = "thin_file"
+"""1 where the bureau has no file on the borrower, or a young one."""
+
 OVERDUE = "own_dpd_current"
 
 REFUSED_BY = ("data_missing", "score", *CAPS, "overdue", "slip")
@@ -50,6 +56,7 @@ def decide(
     Returns:
         cutoff, refused and refused_by (one of `REFUSED_BY`, or empty) by row.
     """
+    missing = missing | _unknown_to_caps(matrix, in_force)
     broken = {"data_missing": missing, "score": probability > in_force["cutoff"].to_numpy(dtype=np.float64)}
     for cap, feature in CAPS.items():
         if cap in in_force:
@@ -66,6 +73,20 @@ def decide(
         "refused_by": rule,
     }
     return pd.DataFrame(decided, index=requests.index)
+
+
+def _unknown_to_caps(matrix: Matrix, in_force: pd.DataFrame) -> Flags:
+    """Rows in which a capped feature is missing, so that nobody can say whether the cap holds.
+
+    Counts of a bureau that has no file on the borrower are known: there is nothing to count.
+    """
+    unknown = np.zeros(len(matrix.values), dtype=bool)
+    no_file = _column(matrix, NO_FILE) == 1 if NO_FILE in matrix.features else unknown
+    for cap, feature in CAPS.items():
+        if cap in in_force:
+            counted = no_file if cap in COUNTS else np.zeros(len(unknown), dtype=bool)
+            unknown |= np.isnan(_column(matrix, feature)) & ~counted
+    return unknown
 
 
 def policy_in_force(requests: pd.DataFrame, policy: pd.DataFrame) -> pd.DataFrame:

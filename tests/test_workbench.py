@@ -245,3 +245,45 @@ def test_check_names_a_damaged_part_and_ends_with_status_1(small_book: Book, tmp
     refused(result, WORK_WRONG, "fault")
     assert "outcomes" in result.stdout
     assert call("check", small_book.path).exit_code == 0
+
+
+def test_models_are_not_judged_on_what_they_were_trained_on(
+    done: dict[str, object], home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    earlier = ["--set", "training.periods.train_until=6", "--set", "training.periods.early_stopping_until=8"]
+    out = tmp_path / "out"
+    result = call("explain", "--book", small_book.path, "--home", home, "--out", out, *earlier)
+    refused(result, CALL_WRONG, "fitted with other periods")
+    assert not out.exists()
+
+
+def test_an_explanation_tells_what_its_models_were_fitted_with(folder: Path) -> None:
+    parameters = json.loads((folder / "summary.json").read_text())["parameters"]
+    assert parameters["fit.release.rounds"] == parameters["fit.limit.rounds"] == 40
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused(
+        call("simulate", "--borrowers", 5, "--out", tmp_path / "file" / "b"), CALL_WRONG, "name another place"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "world.population.tier_shares=[0.5, 0.5, 0.5, 0.5]",
+        "world.requests.terms=[3, 6]",
+        "world.reporting.bureau_slow_days=[40, 5]",
+        "world.policy.schedule=[]",
+        "world.population.capacity_network=0.9",
+        "simulation.months=2",
+    ],
+)
+def test_a_world_that_cannot_be_is_refused(change: str, tmp_path: Path) -> None:
+    refused(
+        call("simulate", "--set", change, "--out", tmp_path / "b"),
+        CALL_WRONG,
+        change.partition("=")[0].split(".")[1],
+    )
+    assert not list(tmp_path.iterdir())

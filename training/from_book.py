@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from training.fitting import Columns, Labelled, Progress, fit_limit, fit_release
 from training.labels import observed_bad, oracle_bad
 from training.metrics import limit_performance, release_performance, reliability_by_split
 from training.parameters import TrainingParameters
-from training.periods import labels_old_enough, request_splits, review_splits
+from training.periods import labels_old_enough, request_splits, review_splits, split_parameters
 from training.splits import CALIBRATION, EARLY_STOPPING, OUT_OF_TIME, TRAIN
 
 
@@ -48,9 +48,10 @@ def fit_limit_on(
     catalogue = catalogue_of(book)
     columns = Columns(catalogue.limit, catalogue.limit_signs)
     origin = Origin(book.digest, catalogue.digest)
-    return fit_limit(
+    model = fit_limit(
         train, early_stopping, columns, origin, parameters.limit, parameters.seed, progress=progress
     )
+    return replace(model, parameters={**model.parameters, **split_parameters(book, parameters)})
 
 
 def fit_release_on(
@@ -68,7 +69,7 @@ def fit_release_on(
         _labelled(requests, label, usable & (split == name)) for name in (TRAIN, EARLY_STOPPING, CALIBRATION)
     )
     catalogue = catalogue_of(book)
-    return fit_release(
+    model = fit_release(
         train,
         early_stopping,
         calibration,
@@ -79,6 +80,7 @@ def fit_release_on(
         parameters.seed,
         progress=progress,
     )
+    return replace(model, parameters={**model.parameters, **split_parameters(book, parameters)})
 
 
 def judge(

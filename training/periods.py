@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.errors import CallError
 from data.months import to_days
+from models.boosted import Boosted
 from training.parameters import TrainingParameters
 from training.splits import label_known, splits_by_hash, splits_by_period
 
@@ -28,6 +32,27 @@ def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParame
     if first_month is None:
         return np.ones(len(keys), dtype=bool)
     return label_known(to_days(keys["requested_on"]), first_month, parameters.periods)
+
+
+def split_parameters(book: Book, parameters: TrainingParameters) -> dict[str, Any]:
+    """What splits this book, for a model's card."""
+    splits = parameters.periods if book.dated else parameters.shares
+    return {"splits": splits.model_dump(mode="json")}
+
+
+def require_same_splits(model: Boosted, book: Book, parameters: TrainingParameters) -> None:
+    """Checks that what is held out now was held out when the model was fitted.
+
+    Raises:
+        CallError: The model was fitted with other periods or shares.
+    """
+    now = split_parameters(book, parameters)["splits"]
+    then = model.parameters.get("splits")
+    if then != now:
+        raise CallError(
+            f"The model was fitted with other periods ({then}) than the call names ({now}): what is judged out of "
+            "time may have been trained on; give the same training.periods and training.shares, or train again."
+        )
 
 
 def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> NDArray[np.str_]:

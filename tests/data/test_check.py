@@ -272,7 +272,7 @@ def test_an_outcome_of_a_refused_request_is_found(book: Book) -> None:
 def test_a_release_without_its_outcome_is_found(book: Book) -> None:
     gone = book.table("outcomes")["request_id"].iloc[4]
     [line] = faults(rewrite(book, "outcomes", lambda frame: frame.drop(index=4)))
-    assert line.endswith(f"expected a row in outcomes, 90 days after the release, found {gone}")
+    assert line.endswith(f"expected a row in outcomes, 120 days after the release, found {gone}")
 
 
 def test_a_random_release_that_was_none_is_found(book: Book) -> None:

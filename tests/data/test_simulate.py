@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.block import Block
 from data.book import Book
 from data.check import faults
+from data.economy import Months, draw_climate
 from data.errors import CallError
+from data.randomness import Draws
 from data.schema import STREAMS
 from data.simulate import simulate_book
+from data.simulation import simulate_block
 from data.world import World
 
 TABLES = [
@@ -218,3 +222,64 @@ def spending_in_limits(book: Book) -> float:
     """Correlation of the assessed limit with the latent propensity to spend."""
     reviews = book.whole("limit_reviews").merge(book.whole("oracle/borrowers"), on="borrower_id")
     return float(np.corrcoef(np.log(reviews["limit_assessed"]), reviews["spending"])[0, 1])
+
+
+def test_no_loan_is_reported_closed_before_it_is_reported_open(small_book: Book) -> None:
+    """As of any day, a borrower's closings on show never outnumber the openings on show."""
+    bureau = small_book.whole("observations/bureau")
+    loans = bureau[bureau["kind"].isin(["loan_opened", "loan_closed"])].copy()
+    loans["net"] = np.where(loans["kind"] == "loan_opened", 1, -1)
+    by_day = loans.groupby(["borrower_id", "visible_on"])["net"].sum()
+    assert (by_day.groupby("borrower_id").cumsum() >= 0).all()
+
+
+def test_a_switched_off_lag_draws_no_slips_and_no_marketing_of_its_own(
+    book: Book, world: World, tmp_path: Path
+) -> None:
+    fresh = make(tmp_path / "b", switched_off(world, "data_lag"))
+    regular = [each.whole("limit_reviews") for each in (book, fresh)]
+    shared = regular[0].merge(regular[1], on="review_id", suffixes=("", "_fresh"))
+    assert (shared["marketing"] == shared["marketing_fresh"]).mean() > 0.97
+    extra = regular[1][~regular[1]["review_id"].isin(regular[0]["review_id"])]
+    last = regular[0].sort_values("reviewed_on")[["borrower_id", "reviewed_on", "marketing"]]
+    carried = pd.merge_asof(
+        extra.sort_values("reviewed_on"), last, on="reviewed_on", by="borrower_id", suffixes=("", "_last")
+    )
+    known = carried.dropna(subset=["marketing_last"])
+    assert (known["marketing"] == known["marketing_last"].astype(bool)).mean() > 0.97
+
+
+def test_a_payment_missed_later_in_the_month_changes_no_decision_before_its_date(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one month all who owe miss their payment, or none does: until each payment date all decisions are alike."""
+    months = Months(world.burn_in_months, 24, world.run_off_months)
+    scenario = world.scenarios["baseline"]
+    climate = draw_climate(months, 5, world, scenario)
+    plain, shaken = Draws.uniform, 12
+
+    def lived(number: float) -> Block:
+        def uniform(
+            self: Draws, stream: str, month: int = 0, index: object = 0, rows: object = None
+        ) -> object:
+            drawn = plain(self, stream, month, index, rows)  # type: ignore[arg-type]
+            return np.full_like(drawn, number) if (stream, month) == ("repayment", shaken) else drawn
+
+        monkeypatch.setattr(Draws, "uniform", uniform)
+        return simulate_block(np.arange(1500), months, climate, 5, world, scenario)
+
+    met, missed = lived(1 - 1e-12), lived(1e-12)
+    position = shaken + world.burn_in_months - 1
+    assert (met.record.status[position] != missed.record.status[position]).sum() > 500
+    for table, date, decided in (
+        ("draw_requests", "requested_on", "refuse_system"),
+        ("limit_reviews", "reviewed_on", "limit_assessed"),
+    ):
+        month = [block.record.events[table][position] for block in (met, missed)]
+        pay_day = met.first_day[position] + met.borrowers.cycle_day - 1
+        early = [part[date] <= pay_day[part["rows"]] for part in month]
+        for column in ("rows", decided):
+            np.testing.assert_array_equal(
+                *(part[column][rows] for part, rows in zip(month, early, strict=True))
+            )
+        assert early[0].sum() > 30

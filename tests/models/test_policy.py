@@ -69,8 +69,9 @@ def test_of_several_broken_rules_the_first_is_named():
     assert decided((9, 0, 0, 0.1))[1] == "overdue"
 
 
-def test_an_unknown_value_breaks_no_cap():
-    assert decided((0, np.nan, np.nan, np.nan)) == (False, "")
+@pytest.mark.parametrize("unknown", [(0, np.nan, 1, 0.2), (0, 1, np.nan, 0.2), (0, 1, 1, np.nan)])
+def test_a_value_that_a_cap_needs_and_nobody_knows_fails_safe(unknown):
+    assert decided(unknown) == (True, "data_missing")
 
 
 @pytest.mark.parametrize(
