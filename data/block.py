@@ -201,8 +201,6 @@ def start_block(
     )
 
 
-def still_open(block: Block, month: int) -> Flags:
-    """Whose account was opened by a history month and is not written off."""
-    return (block.borrowers.opened <= month) & (
-        block.account.status <= block.world.repayment.write_off_months
-    )
+def still_open(block: Block, month: int, status: NDArray[np.int16]) -> Flags:
+    """Whose account was opened by a history month and, at these months past due, is not written off."""
+    return (block.borrowers.opened <= month) & (status <= block.world.repayment.write_off_months)

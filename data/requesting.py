@@ -27,7 +27,7 @@ def who_asks(block: Block, position: int, month: int, now: Household, gap: Float
     )
     wants = block.draws.uniform("request", month) < 1 / (1 + np.exp(-log_odds))
     in_history = 1 <= month <= block.months.history
-    return np.asarray(wants & still_open(block, month - 1) & in_history)
+    return np.asarray(wants & still_open(block, month - 1, then.status) & in_history)
 
 
 def decide_requests(

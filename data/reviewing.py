@@ -27,15 +27,17 @@ def review_limits(
     day = np.full(len(borrowers), -1, dtype=np.int32)
     if month > block.months.history:
         return day
-    is_open = still_open(block, month)
+    usual = block.first_day[position] + np.floor(28 * draws.uniform("review_day", month)).astype(np.int32)
+    if not mechanisms.data_lag:
+        usual = np.where(asks, request_day, usual)
+    then = standing_on(usual)
+    is_open = still_open(block, month, then.status)
     opening = is_open & np.isnan(account.limit)
     due = is_open & ((borrowers.ids + position) % rules.every_months == 0)
     regular = opening | due
     chosen = regular.copy()
-    usual = block.first_day[position] + np.floor(28 * draws.uniform("review_day", month)).astype(np.int32)
     if not mechanisms.data_lag:
         chosen |= asks
-        usual = np.where(asks, request_day, usual)
     rows = np.flatnonzero(chosen)
     day[rows] = usual[rows]
     shocked = month >= scenario.from_month
@@ -51,7 +53,7 @@ def review_limits(
     drawn = (draws.uniform("limit_slip", month) < rate) & mechanisms.error
     account.slip = np.where(regular, drawn, account.slip)
     marketing, slip = account.marketing[rows], account.slip[rows]
-    inputs = _limit_inputs(block, position, month, rows, day[rows], marketing, standing_on(usual))
+    inputs = _limit_inputs(block, position, month, rows, day[rows], marketing, then)
     assessed = assessed_limit(inputs, rules)
     before = account.limit[rows]
     after = ruled_limit(assessed, before, position - account.raised[rows], rules)

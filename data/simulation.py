@@ -152,7 +152,7 @@ def _keep_ledger(block: Block, position: int, request_day: Days, drawn: Floats, 
     """Writes our ledger's rows of the month: a statement on the payment date, and each draw on its day."""
     account, borrowers = block.account, block.borrowers
     pay_day = block.first_day[position] + borrowers.cycle_day - 1
-    rows = np.flatnonzero(still_open(block, int(block.months.index[position])))
+    rows = np.flatnonzero(still_open(block, int(block.months.index[position]), account.status))
     balance = account.balance - np.where(request_day > pay_day, drawn, 0.0)
     block.record.note(
         "own_ledger/statement",
