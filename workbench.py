@@ -6,7 +6,9 @@ import functools
 import inspect
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -180,6 +182,9 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             # Idle OpenMP threads otherwise burn processors that other work could use.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             os.environ.setdefault("GOMP_SPINCOUNT", "0")
+            # A scheduler's stop is an interruption, too: nothing may be left half-written.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
             common = common_options(**{option: given.pop(option) for option in shared})
             with _told_in_one_sentence(common.console.verbose):
                 work(common, **given)
@@ -311,10 +316,11 @@ def check(
     book: Annotated[Path, typer.Argument(metavar="BOOK", help="Folder of the book.")],
 ) -> None:
     """Hold every table of a book against its schema, keys, dates and digests; one line per fault."""
+    from data.book import open_book
     from data.check import faults
 
     console = common.console
-    opened = _open(book)
+    opened = open_book(book)
     found = []
     with console.step(f"Checking {book}"):
         for fault in faults(opened):
@@ -535,13 +541,16 @@ def _simulation_changes(
 def _open(path: Path) -> Book:
     from data.book import open_book
 
-    return open_book(path)
+    book = open_book(path)
+    book.verify()
+    return book
 
 
 def _refuse_foreign(out: Path) -> None:
     from data.atomic import refuse_foreign
+    from explanations.files import SUMMARY
 
-    refuse_foreign(out)
+    refuse_foreign(out, SUMMARY)
 
 
 def _book_folder(settings: Settings, home: Path) -> Path:
@@ -768,7 +777,7 @@ def _finish(
     from explanations.finding import finding, finding_metrics
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
-    with console.step("Writing tables and report"), whole_folder(out) as folder:
+    with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:
         figures = write_explanation(explanation, limit, release, folder)
         (folder / "run.json").write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -795,7 +804,7 @@ def _finish(
 def _ui_call(store: Store, home: Path) -> str:
     """The call that shows this store."""
     if store.place == str(home.resolve()):
-        return "releasegap ui" if home == DEFAULT_HOME else f"releasegap ui --home {home}"
+        return "make ui, or releasegap ui" if home == DEFAULT_HOME else f"releasegap ui --home {home}"
     return f"MLFLOW_TRACKING_URI={store.place} releasegap ui"
 
 

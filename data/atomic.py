@@ -13,16 +13,16 @@ from data.errors import CallError
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, marker: str) -> Iterator[Path]:
     """Yields a folder beside `target` to write into; it takes the target's place when the block ends well.
 
-    A folder that stands at `target` already is replaced only then, and only if it is empty or was
-    written by this workbench (it holds `book.json` or `summary.json`).
+    A folder that stands at `target` already is replaced only then, and only if it is empty or a result of the
+    same kind (it holds the file `marker`).
 
     Raises:
         CallError: `target` is a file, or a folder that holds something else.
     """
-    refuse_foreign(target)
+    refuse_foreign(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -48,14 +48,14 @@ def whole_file(target: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def refuse_foreign(target: Path) -> None:
-    """Refuses a place for results that holds something which this workbench did not write."""
+def refuse_foreign(target: Path, marker: str) -> None:
+    """Refuses a place for results that holds something else than a result of the same kind (with `marker`)."""
     if target.is_file():
         raise CallError(f"{target} is a file; name a folder that does not exist yet, or an older result.")
-    ours = ("book.json", "summary.json")
-    if target.is_dir() and any(target.iterdir()) and not any((target / name).is_file() for name in ours):
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
         raise CallError(
-            f"{target} holds other files; name a folder that does not exist yet, or an older result."
+            f"{target} holds other files (it has no {marker}); name a folder that does not exist yet, or an older "
+            "result of the same kind."
         )
 
 

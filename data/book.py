@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.atomic import whole_folder
-from data.errors import CallError
+from data.errors import CallError, DataFault
 from data.schema import Table
 
 SCHEMA_VERSION = 1
@@ -83,15 +83,15 @@ class Book:
         """One part of a table, its columns as pandas types (dates as datetime64).
 
         Raises:
-            CallError: The book has no such table, or the part is missing or damaged.
+            DataFault: The book has no such table, or the part is missing or damaged.
         """
         part = self.path / _part(name, block)
         if not part.is_file():
-            raise CallError(f"{self.path} has no {_part(name, block)}; run `releasegap check` on this book.")
+            raise DataFault(f"{self.path} has no {_part(name, block)}; run `releasegap check` on this book.")
         try:
             read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
         except pa.ArrowException as error:
-            raise CallError(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
+            raise DataFault(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
         frame: pd.DataFrame = read.to_pandas(date_as_object=False)
         return frame
 
@@ -99,6 +99,20 @@ class Book:
         """All parts of a table, in the order of the blocks."""
         parts = [self.table(name, block, columns) for block in range(self.parts_of(name))]
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def verify(self) -> None:
+        """Holds every part against its digest, so that what is made from this book is made from what it says.
+
+        Raises:
+            DataFault: A part is missing or was changed.
+        """
+        for part, digest in self.manifest.parts.items():
+            path = self.path / part
+            if not path.is_file() or sha256(path) != digest:
+                what = "was changed" if path.is_file() else "is missing"
+                raise DataFault(
+                    f"{self.path}: {part} {what}; run `releasegap check` on this book, or make it again."
+                )
 
     def parts_of(self, name: str) -> int:
         """Number of parts of a table."""
@@ -128,6 +142,18 @@ def open_book(path: Path) -> Book:
         ) from error
 
 
+def refuse_other_source(target: Path, source: str) -> None:
+    """Refuses to write a book over one from another source: no lender's data gives way to a simulation.
+
+    Raises:
+        CallError: Such a book stands at `target`.
+    """
+    if (target / MANIFEST).is_file() and open_book(target).manifest.source != source:
+        raise CallError(
+            f"{target} is a book from another source than {source}; name another folder for the new one."
+        )
+
+
 class BookWriter:
     """Writes a book aside and puts it in its place when it is whole.
 
@@ -137,7 +163,7 @@ class BookWriter:
 
     def __init__(self, target: Path) -> None:
         """Makes ready to write a book at `target` (refused if something else lies there)."""
-        self._context = whole_folder(target)
+        self._context = whole_folder(target, MANIFEST)
         self._finished = False
         self._parts: dict[str, str] = {}
         self._rows: dict[str, int] = {}

@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data.atomic import refuse_foreign
-from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, sha256
+from data.book import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    Book,
+    BookWriter,
+    Manifest,
+    open_book,
+    refuse_other_source,
+    sha256,
+)
 from data.errors import DataFault
 from data.flat_file import FlatFile, read_flat_file
 from data.mapping import BookMapping, Derivation, MappedFeature, tables_of
@@ -37,7 +46,8 @@ def import_book(mapping: BookMapping, file: Path, out: Path) -> Book:
         DataFault: A value is not what the mapping says, an id stands twice, there are no rows, or all
             outcomes are alike. Nothing is written then.
     """
-    refuse_foreign(out)
+    refuse_foreign(out, MANIFEST)
+    refuse_other_source(out, "imported")
     given = read_flat_file(file, mapping.columns, mapping.missing)
     ids, source_ids = _ids(given, mapping.id_column)
     columns = _columns(given, mapping, ids, source_ids)

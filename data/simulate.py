@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data.block import Block, Columns
 from data.blocks import Track, map_blocks, untracked
-from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, write_part
+from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, refuse_other_source, write_part
 from data.economy import Climate, Months, draw_climate
 from data.errors import CallError
 from data.outcomes import (
@@ -79,6 +79,7 @@ def simulate_book(
     """
     if scenario not in world.scenarios:
         raise CallError(f"Unknown scenario {scenario!r}; known: {', '.join(world.scenarios)}.")
+    refuse_other_source(out, "simulated")
     chosen = world.scenarios[scenario]
     span = Months(world.burn_in_months, months, world.run_off_months)
     climate = draw_climate(span, seed, world, chosen)

@@ -287,3 +287,28 @@ def test_a_world_that_cannot_be_is_refused(change: str, tmp_path: Path) -> None:
         change.partition("=")[0].split(".")[1],
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_book_gives_way_to_no_result_of_another_kind_or_source(
+    done: dict[str, object], home: Path, small_book: Book, real_data: Path, tmp_path: Path
+) -> None:
+    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    file = real_data / "german_credit" / "german_credit.csv"
+    answer(call("import", mapping, file, "--out", tmp_path / "b", "--json"))
+    before = {path: path.read_bytes() for path in (tmp_path / "b").rglob("*") if path.is_file()}
+    refused(call("simulate", "--borrowers", 5, "--out", tmp_path / "b"), CALL_WRONG, "from another source")
+    explain = call("explain", "--book", small_book.path, "--home", home, "--out", tmp_path / "b")
+    refused(explain, CALL_WRONG, "holds other files")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_book_whose_bytes_were_changed_is_not_worked_on(
+    small_book: Book, home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small_book.path, tmp_path / "b")
+    part = tmp_path / "b" / "draw_requests" / "part-00000.parquet"
+    held = bytearray(part.read_bytes())
+    held[len(held) // 2] ^= 0xFF
+    part.write_bytes(bytes(held))
+    result = call("explain", "--book", tmp_path / "b", "--home", home, "--out", tmp_path / "out")
+    refused(result, WORK_WRONG, "draw_requests/part-00000.parquet was changed")

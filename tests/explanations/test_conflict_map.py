@@ -89,7 +89,7 @@ def test_labels_are_placed_for_a_narrow_and_for_a_wide_page(simulated: Explanati
     narrow = [point["text0"] for point in points if point["text0"]]
     wide = [point["text1"] for point in points if point["text1"]]
     assert 5 < len(narrow) <= len(wide)
-    assert "近3月审批查询数" in narrow
+    assert "近3个月审批查询数" in narrow
     assert NARROW < WIDE
 
 

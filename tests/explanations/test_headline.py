@@ -23,7 +23,7 @@ def test_the_answer_says_how_many_how_bad_and_why(simulated: Explanation) -> Non
     assert how_bad.en.startswith("With the money released, 9.8% of them would go bad, against 1.4%")
     assert "6.9 times as often" in how_bad.en
     assert "Credit enquiries, 3 months (+0.4" in why.en
-    assert "近3月审批查询数（+0.4" in why.zh
+    assert "近3个月审批查询数（+0.4" in why.zh
 
 
 def test_an_imported_book_speaks_of_clients_and_of_observed_outcomes(imported: Explanation) -> None:
