@@ -70,14 +70,19 @@ MODEL_TARGETS = (
 
 
 def target_table(book: Book) -> pd.DataFrame:
-    """Target and reached value of each figure: columns name, unit, target, reached, holds."""
+    """Target and reached value of each figure (see `compare`)."""
     return compare(TARGETS, dict(_figures(book)))
 
 
 def compare(targets: tuple[Target, ...], reached: dict[str, float]) -> pd.DataFrame:
-    """Target against reached: columns name, unit, target, reached, holds."""
-    rows = [(t.name, t.unit, t.target, reached[t.name], t.low <= reached[t.name] <= t.high) for t in targets]
-    return pd.DataFrame(rows, columns=["name", "unit", "target", "reached", "holds"])
+    """Target against reached: columns name, unit, target, reached, holds, and where it misses (above or below)."""
+    rows = []
+    for target in targets:
+        value = reached[target.name]
+        misses = "below" if value < target.low else "above" if value > target.high else ""
+        holds = target.low <= value <= target.high
+        rows.append((target.name, target.unit, target.target, value, holds, misses))
+    return pd.DataFrame(rows, columns=["name", "unit", "target", "reached", "holds", "misses"])
 
 
 def _figures(book: Book) -> Iterator[tuple[str, float]]:
@@ -147,5 +152,5 @@ def as_text(table: pd.DataFrame) -> str:
     lines = [f"{'figure':<38}{'target':>14}{'reached':>12}"]
     for row in table.itertuples(index=False):
         reached = f"{row.reached:,.0f}" if row.unit == "RMB" else f"{row.reached:,.4f}"
-        lines.append(f"{row.name:<38}{row.target:>14}{reached:>12}{'' if row.holds else '  missed'}")
+        lines.append(f"{row.name:<38}{row.target:>14}{reached:>12}  {row.misses}")
     return "\n".join(lines)
