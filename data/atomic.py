@@ -67,7 +67,7 @@ def _swap(aside: Path, target: Path) -> None:
     target.rename(old / target.name)
     try:
         aside.rename(target)
-    except BaseException:
+    except BaseException:  # an interruption, too: the older result goes back to its place, and the error on
         (old / target.name).rename(target)
         old.rmdir()
         raise
