@@ -18,12 +18,17 @@ def headline(metrics: dict[str, float]) -> str:
             f"Limit model out of time: R² {metrics['limit.r2']:.3f}, "
             f"median relative error {metrics['limit.median_relative_error']:.1%}"
         )
+    known = model_figures(metrics)
+    if len(known) == len(MODEL_TARGETS):
+        lines.append(as_text(compare(MODEL_TARGETS, known)))
+    return "\n".join(lines)
+
+
+def model_figures(metrics: dict[str, float]) -> dict[str, float]:
+    """Those of the domain's figures of a release model that its metrics tell, by the target's name."""
     reached = {
         "PD model AUC, all requests": metrics.get("release.out_of_time.oracle.auc"),
         "PD model KS, all requests": metrics.get("release.out_of_time.oracle.ks"),
         "PD model AUC, released only": metrics.get("release.auc"),
     }
-    known = {name: value for name, value in reached.items() if value is not None}
-    if len(known) == len(MODEL_TARGETS):
-        lines.append(as_text(compare(MODEL_TARGETS, known)))
-    return "\n".join(lines)
+    return {name: value for name, value in reached.items() if value is not None}
