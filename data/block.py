@@ -14,6 +14,7 @@ from data.months import month_start
 from data.population import Borrowers, draw_borrowers
 from data.randomness import Draws, Floats, Whole
 from data.repayment import Paths, Strain
+from data.script import Script
 from data.world import Scenario, World
 
 Days = NDArray[np.int32]
@@ -138,6 +139,7 @@ class Block:
 
     world: World
     scenario: Scenario
+    script: Script | None
     months: Months
     climate: Climate
     borrowers: Borrowers
@@ -156,9 +158,15 @@ class Block:
 
 
 def start_block(
-    ids: NDArray[np.int64], months: Months, climate: Climate, seed: int, world: World, scenario: Scenario
+    ids: NDArray[np.int64],
+    months: Months,
+    climate: Climate,
+    seed: int,
+    world: World,
+    scenario: Scenario,
+    script: Script | None = None,
 ) -> Block:
-    """A block before its first month."""
+    """A block before its first month; with a script its borrowers ask for what it says."""
     size, draws = len(ids), Draws(seed, ids)
     borrowers = draw_borrowers(ids, draws, world.population)
     longest_term = max(world.requests.terms)
@@ -181,6 +189,7 @@ def start_block(
     return Block(
         world=world,
         scenario=scenario,
+        script=None if script is None else script.of(ids),
         months=months,
         climate=climate,
         borrowers=borrowers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,3 +206,25 @@ def devices_shown(borrowers: Borrowers, draws: Draws, month: int, now: Household
         "profile_changes": poisson(draws.uniform("profile_changes", month), 0.08 * heat).astype(np.float64),
         "contact_change": np.clip(0.04 * heat * np.exp(0.3 * draws.normal("contacts", month)), 0.0, 1.0),
     }
+
+
+def capacity_shown(
+    borrowers: Borrowers, draws: Draws, month: int, now: Household, season: float, world: World
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """What income and consumption would show of a borrower of the same means and no taste for spending.
+
+    The inferred income is the true one; spending is that of the permanent income at the usual share, with no
+    sudden need in it. This is what a limit reads when spending is not misread as capacity.
+
+    Returns:
+        Columns of `income_shown` and of `spending_shown`.
+    """
+    usual = permanent_income(borrowers, world.income) * world.spending.level
+    seen = usual / (1 + np.exp(-world.spending.platform_intercept))
+    neutral = replace(borrowers, spending=np.zeros(len(borrowers)))
+    plain = replace(now, liquidity=np.zeros(len(borrowers)), platform_spend=seen * season)
+    income = income_shown(borrowers, draws, month, now, world.income, world.spending)
+    return (
+        income | {"inferred_income": now.income},
+        spending_shown(neutral, draws, month, plain, season, world.spending),
+    )

@@ -19,9 +19,14 @@ def show_household(block: Block, position: int, month: int, now: homes.Household
     world, borrowers, draws = block.world, block.borrowers, block.draws
     season, _ = homes.season_of(month, world, block.scenario)
     income = homes.income_shown(borrowers, draws, month, now, world.income, world.spending)
+    consumption = homes.spending_shown(borrowers, draws, month, now, season, world.spending)
+    if block.script is not None and block.script.capacity_shown:
+        stated, consumption = homes.capacity_shown(borrowers, draws, month, now, season, world)
+    else:
+        stated = income
     shown = {
-        "income_assets": income,
-        "consumption": homes.spending_shown(borrowers, draws, month, now, season, world.spending),
+        "income_assets": stated,
+        "consumption": consumption,
         "device_social": homes.devices_shown(borrowers, draws, month, now),
     }
     for stream, columns in shown.items():

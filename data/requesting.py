@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.block import OUR_ID_MONTHS, Block, Columns, Days, Flags, Standing, still_open
 from data.economy import Climate
@@ -15,6 +16,8 @@ from data.reporting import outage_days, overdue_days
 
 def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats, then: Standing) -> Flags:
     """Who wants a draw this month."""
+    if block.script is not None:
+        return np.isin(block.borrowers.ids, block.script.at(position).borrower_id)
     requests = block.world.requests
     raised_lately = position - then.raised <= requests.raised_months
     log_odds = (
@@ -40,37 +43,20 @@ def decide_requests(
     then: Standing,
 ) -> Floats:
     """Takes this month's requests and decides on them; returns what each borrower has drawn (RMB)."""
-    world, account, borrowers, draws = block.world, block.account, block.borrowers, block.draws
-    wanted, size = world.requests, len(borrowers)
-    available = np.nan_to_num(then.limit - then.balance)
-    rows = np.flatnonzero(asks & (available >= wanted.least))
+    world, account, borrowers = block.world, block.account, block.borrowers
+    size = len(borrowers)
     drawn = np.zeros(size)
     account.refused = np.zeros(size, dtype=bool)
-    desired = now.income[rows] * np.exp(
-        wanted.size_location + wanted.size_spread * draws.normal("request_size", month, rows=rows)
-    )
-    amount = np.maximum(np.floor(np.minimum(available[rows], desired) / 10) * 10, 100.0)
-    term = np.asarray(wanted.terms, dtype=np.int8)[
-        np.searchsorted(
-            np.cumsum(wanted.term_shares)[:-1], draws.uniform("term", month, rows=rows), side="right"
-        )
-    ]
-    apr = wanted.apr_median * np.exp(wanted.apr_spread * draws.normal("apr", month, rows=rows))
+    rows, amount, term, apr = _asked(block, position, month, now, asks, then)
     day = request_day[rows]
     inputs, hidden = _release_inputs(block, position, month, now, rows, day, amount, then)
-    refuse, score_only = refusals(inputs, world.scorecard)
-    random_release = score_only & (
-        draws.uniform("random_release", month, rows=rows) < world.scorecard.random_release_share
-    )
-    rate = block.scenario.slip_rate if month >= block.scenario.from_month else None
-    rate = world.scorecard.error_rate if rate is None else rate
-    slip = (draws.uniform("release_slip", month, rows=rows) < rate) & world.mechanisms.error & ~random_release
+    refuse, random_release, slip = _decided(block, position, month, rows, inputs)
     executed = (refuse & ~random_release) ^ slip
     released = ~executed
     drawn[rows] = np.where(released, amount, 0.0)
     account.balance += drawn
     account.refused[rows] = executed
-    for ahead in range(1, max(wanted.terms) + 1):
+    for ahead in range(1, max(world.requests.terms) + 1):
         paying = released & (term >= ahead)
         account.due[position + ahead, rows[paying]] += (amount / term)[paying]
     block.record.note(
@@ -81,7 +67,7 @@ def decide_requests(
             "requested_on": day,
             "amount": amount.astype(np.float32),
             "term": term,
-            "apr": np.clip(apr, wanted.apr_least, wanted.apr_most).astype(np.float32),
+            "apr": apr.astype(np.float32),
             "review_id": borrowers.ids[rows] * OUR_ID_MONTHS + then.review[rows],
             "position": np.full(len(rows), position, dtype=np.int16),
             "refuse_system": refuse,
@@ -92,6 +78,48 @@ def decide_requests(
         },
     )
     return drawn
+
+
+def _asked(
+    block: Block, position: int, month: int, now: Household, asks: Flags, then: Standing
+) -> tuple[Whole, Floats, NDArray[np.int8], Floats]:
+    """Who asks this month (position in the block), for what amount (RMB), term (months) and APR (percent)."""
+    if block.script is not None:
+        said = block.script.at(position)
+        rows = np.searchsorted(block.borrowers.ids, said.borrower_id)
+        return rows, said.amount, said.term, said.apr
+    wanted, draws = block.world.requests, block.draws
+    available = np.nan_to_num(then.limit - then.balance)
+    rows = np.flatnonzero(asks & (available >= wanted.least))
+    desired = now.income[rows] * np.exp(
+        wanted.size_location + wanted.size_spread * draws.normal("request_size", month, rows=rows)
+    )
+    amount = np.maximum(np.floor(np.minimum(available[rows], desired) / 10) * 10, 100.0)
+    term = np.asarray(wanted.terms, dtype=np.int8)[
+        np.searchsorted(
+            np.cumsum(wanted.term_shares)[:-1], draws.uniform("term", month, rows=rows), side="right"
+        )
+    ]
+    apr = wanted.apr_median * np.exp(wanted.apr_spread * draws.normal("apr", month, rows=rows))
+    return rows, amount, term, np.clip(apr, wanted.apr_least, wanted.apr_most)
+
+
+def _decided(
+    block: Block, position: int, month: int, rows: Whole, inputs: ReleaseInputs
+) -> tuple[Flags, Flags, Flags]:
+    """Which of this month's requests the system refuses, which are released at random, and which slip."""
+    if block.script is not None:
+        said = block.script.at(position)
+        return said.refuse_system, said.random_release, said.slip
+    world, draws = block.world, block.draws
+    refuse, score_only = refusals(inputs, world.scorecard)
+    random_release = score_only & (
+        draws.uniform("random_release", month, rows=rows) < world.scorecard.random_release_share
+    )
+    rate = block.scenario.slip_rate if month >= block.scenario.from_month else None
+    rate = world.scorecard.error_rate if rate is None else rate
+    slip = (draws.uniform("release_slip", month, rows=rows) < rate) & world.mechanisms.error & ~random_release
+    return refuse, random_release, slip
 
 
 def _release_inputs(

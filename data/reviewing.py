@@ -28,17 +28,15 @@ def review_limits(
     if month > block.months.history:
         return day
     usual = block.first_day[position] + np.floor(28 * draws.uniform("review_day", month)).astype(np.int32)
-    if not mechanisms.data_lag:
-        usual = np.where(asks, request_day, usual)
+    # Where requests follow a script, whoever replays them recomputes the limit on their day himself.
+    on_request = asks & (not mechanisms.data_lag and block.script is None)
+    usual = np.where(on_request, request_day, usual)
     then = standing_on(usual)
     is_open = still_open(block, month, then.status)
     opening = is_open & np.isnan(account.limit)
     due = is_open & ((borrowers.ids + position) % rules.every_months == 0)
     regular = opening | due
-    chosen = regular.copy()
-    if not mechanisms.data_lag:
-        chosen |= asks
-    rows = np.flatnonzero(chosen)
+    rows = np.flatnonzero(regular | on_request)
     day[rows] = usual[rows]
     shocked = month >= scenario.from_month
     share = (

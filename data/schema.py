@@ -144,6 +144,7 @@ DATED_TABLES: dict[str, Table] = {
                 "policy_version": _WORD,
                 "tightness": pa.int8(),
                 "cutoff": pa.float64(),
+                "cutoff_without_competition": pa.float64(),
                 "cap_debt_service": pa.float64(),
                 "cap_lenders": pa.int16(),
                 "cap_enquiries": pa.int16(),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from data.block import Block, Columns
 from data.blocks import Track, map_blocks, untracked
@@ -27,6 +28,7 @@ from data.outcomes import (
 from data.population import GENDERS, MARITAL_STATUSES, Borrowers
 from data.reporting import outage_days
 from data.schema import DATED_TABLES
+from data.script import Script
 from data.simulation import simulate_block
 from data.world import Scenario, World
 
@@ -41,13 +43,13 @@ BUREAU_KINDS = ("file_opened", "card_statement", "enquiry", "loan_opened", "loan
 class _Job:
     folder: Path
     block: int
-    first_id: int
-    size: int
+    ids: NDArray[np.int64]
     months: Months
     climate: Climate
     seed: int
     world: World
     scenario: Scenario
+    script: Script | None
 
 
 def simulate_book(
@@ -80,24 +82,44 @@ def simulate_book(
     if scenario not in world.scenarios:
         raise CallError(f"Unknown scenario {scenario!r}; known: {', '.join(world.scenarios)}.")
     refuse_other_source(out, "simulated")
+    blocks = [
+        np.arange(first, min(first + block_size, borrowers), dtype=np.int64)
+        for first in range(0, borrowers, block_size)
+    ]
+    return write_world(out, blocks, months, seed, scenario, world, processes=processes, track=track)
+
+
+def write_world(
+    out: Path,
+    blocks: Sequence[NDArray[np.int64]],
+    months: int,
+    seed: int,
+    scenario: str,
+    world: World,
+    script: Script | None = None,
+    processes: int = 1,
+    track: Track[list[tuple[str, str, int]]] = untracked,
+) -> Book:
+    """Simulates blocks of borrowers and writes their book.
+
+    Args:
+        out: Folder of the book; put in place when whole.
+        blocks: Ids of the borrowers of each block.
+        months: Months of history.
+        seed: Seed of the world.
+        scenario: Name of a scenario in the world's parameters.
+        world: Parameters of the world.
+        script: What the borrowers are to ask for; None lets them ask as the world has it.
+        processes: Processes that work at once; changes nothing in the result.
+        track: Follows the blocks as they are done.
+    """
     chosen = world.scenarios[scenario]
     span = Months(world.burn_in_months, months, world.run_off_months)
     climate = draw_climate(span, seed, world, chosen)
     with BookWriter(out) as writer:
-        firsts = range(0, borrowers, block_size)
         jobs = [
-            _Job(
-                writer.folder,
-                block,
-                first,
-                min(block_size, borrowers - first),
-                span,
-                climate,
-                seed,
-                world,
-                chosen,
-            )
-            for block, first in enumerate(firsts)
+            _Job(writer.folder, block, ids, span, climate, seed, world, chosen, script)
+            for block, ids in enumerate(blocks)
         ]
         for written in track(map_blocks(_simulate_and_write, jobs, processes), len(jobs)):
             writer.add(written)
@@ -119,8 +141,7 @@ def simulate_book(
 
 
 def _simulate_and_write(job: _Job) -> list[tuple[str, str, int]]:
-    ids = np.arange(job.first_id, job.first_id + job.size, dtype=np.int64)
-    block = simulate_block(ids, job.months, job.climate, job.seed, job.world, job.scenario)
+    block = simulate_block(job.ids, job.months, job.climate, job.seed, job.world, job.scenario, job.script)
     tables = DATED_TABLES | ORACLE_TABLES
     # Arrow writes and hashes without Python's lock, so two tables can be written at once.
     with ThreadPoolExecutor(2) as pool:
@@ -262,6 +283,7 @@ def _unpartitioned(months: Months, climate: Climate, world: World, scenario: Sce
         "policy_version": _words(np.repeat(codes, regions), names),
         "tightness": np.repeat(climate.level, regions),
         "cutoff": cutoff.reshape(-1),
+        "cutoff_without_competition": np.repeat(climate.cutoff, regions),
         "cap_debt_service": np.repeat(climate.cap_debt_service, regions),
         "cap_lenders": np.repeat(climate.cap_lenders, regions),
         "cap_enquiries": np.repeat(climate.cap_enquiries, regions),

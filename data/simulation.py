@@ -21,14 +21,21 @@ from data.reporting import (
 )
 from data.requesting import decide_requests, who_asks
 from data.reviewing import review_limits
+from data.script import Script
 from data.world import Scenario, World
 
 
 def simulate_block(
-    ids: NDArray[np.int64], months: Months, climate: Climate, seed: int, world: World, scenario: Scenario
+    ids: NDArray[np.int64],
+    months: Months,
+    climate: Climate,
+    seed: int,
+    world: World,
+    scenario: Scenario,
+    script: Script | None = None,
 ) -> Block:
     """Lives a block of borrowers through all months; what happened stands in its `record`."""
-    block = start_block(ids, months, climate, seed, world, scenario)
+    block = start_block(ids, months, climate, seed, world, scenario, script)
     now = homes.at_rest(len(ids))
     for position in range(months.total):
         now = _live_month(block, position, now)

@@ -68,7 +68,7 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
     "outcomes": {"bad": _FLAG, "bad_12m": _FLAG},
     "policy": {
         "tightness": Range(0, 2),
-        "cutoff": _SHARE,
+        **dict.fromkeys(("cutoff", "cutoff_without_competition"), _SHARE),
         **dict.fromkeys(("cap_debt_service", "cap_lenders", "cap_enquiries"), _NOT_NEGATIVE),
     },
     "market": {"competition_index": _NOT_NEGATIVE},

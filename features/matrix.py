@@ -18,6 +18,7 @@ from data.months import month_index, to_days
 from features.catalogue import catalogue_of
 from features.context import context
 from features.parameters import FeatureParameters
+from features.readers import Reader
 from features.snapshots import request_features, snapshot
 from features.streams import Streams, read_streams
 from features.windows import Values
@@ -50,10 +51,27 @@ def request_matrix(book: Book, block: int, parameters: FeatureParameters) -> Mat
     Raises:
         DataFault: A request names a review or a borrower that the book does not hold.
     """
-    requests = _plain(book.table("draw_requests", block))
+    requests = plain(book.table("draw_requests", block))
     if not book.dated:
         return _flat(book, block, requests, catalogue_of(book).release)
-    streams = read_streams(book, block)
+    return request_rows(book, block, read_streams(book, block), requests, parameters)
+
+
+def review_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
+    """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
+
+    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history).
+    """
+    reviews = plain(book.table("limit_reviews", block))
+    if not book.dated:
+        return _flat(book, block, reviews, catalogue_of(book).limit)
+    return limit_rows(book, read_streams(book, block), reviews, "reviewed_on", "limit", parameters)
+
+
+def request_rows(
+    book: Book, block: int, streams: Streams, requests: pd.DataFrame, parameters: FeatureParameters
+) -> Matrix:
+    """The rows of `request_matrix` for some requests of a block, as its streams show them."""
     at = streams.positions(requests["borrower_id"].to_numpy())
     seen = snapshot(streams, at, to_days(requests["requested_on"]), "release", parameters)
     amount, term = (requests[column].to_numpy(np.float32) for column in ("amount", "term"))
@@ -65,20 +83,20 @@ def request_matrix(book: Book, block: int, parameters: FeatureParameters) -> Mat
     return _matrix(keys, values, catalogue_of(book).release)
 
 
-def review_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
-    """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
-
-    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history).
-    """
-    reviews = _plain(book.table("limit_reviews", block))
-    if not book.dated:
-        return _flat(book, block, reviews, catalogue_of(book).limit)
-    streams = read_streams(book, block)
-    at = streams.positions(reviews["borrower_id"].to_numpy())
-    dates = to_days(reviews["reviewed_on"])
-    values = snapshot(streams, at, dates, "limit", parameters).features
+def limit_rows(
+    book: Book,
+    streams: Streams,
+    rows: pd.DataFrame,
+    date: str,
+    reader: Reader,
+    parameters: FeatureParameters,
+) -> Matrix:
+    """A limit reader's snapshots of the borrowers of some rows on a date of theirs, in the limit model's columns."""
+    at = streams.positions(rows["borrower_id"].to_numpy())
+    dates = to_days(rows[date])
+    values = snapshot(streams, at, dates, reader, parameters).features
     values |= context(book, streams.region[at], dates)
-    return _matrix(_placed(reviews, "reviewed_on", book, streams, at), values, catalogue_of(book).limit)
+    return _matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
 
 
 def whole_matrix(
@@ -155,6 +173,6 @@ def _reviews_in_force(book: Book, block: int, requests: pd.DataFrame) -> pd.Data
     return reviews.loc[requests["review_id"], columns].reset_index(drop=True)
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with categories as texts, so that parts with other categories join to the same types."""
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with categories as texts, so that parts with other categories join to the same types."""
     return frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))

@@ -36,7 +36,7 @@ def own_record(streams: Streams, borrowers: NDArray[np.int64], dates: Days, read
         streams: The block.
         borrowers: Position of the borrower of each date.
         dates: Days on which the record is read.
-        reader: The release reader knows reviews up to the date, the limit reader only those before it.
+        reader: The release reader knows reviews up to the date, a limit reader only those before it.
     """
     ledger = streams.observed["own_ledger"]
     balance = np.nan_to_num(latest(ledger.events, borrowers, dates, ledger.values["balance"]).last)
@@ -53,7 +53,7 @@ def own_record(streams: Streams, borrowers: NDArray[np.int64], dates: Days, read
     features["own_draws_30d"] = window(
         draws.events, borrowers, dates, own_catalogue()["own_draws_30d"].days
     ).count
-    if reader == "limit":
+    if reader != "release":
         features["requested_to_available"] = _latest_draw_to_available(
             streams, draws, borrowers, dates, reviewed_by
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,20 @@ class Streams:
             DataFault: One of them is not in the block.
         """
         return _positions(self.borrower_ids, borrower_ids)
+
+    def up_to_date(self) -> Streams:
+        """The same streams as if all that was ever shown had been shown on its day, without outages."""
+        at_once = {
+            name: Stream(
+                Events(part.events.offsets, part.events.occurred, part.events.occurred),
+                part.values,
+                part.kinds,
+                part.kind,
+            )
+            for name, part in self.observed.items()
+        }
+        observed = at_once | {"own_ledger": _after_the_day(at_once["own_ledger"])}
+        return replace(self, observed=observed, outages={})
 
     def dark(self, stream: str, days: Days) -> NDArray[np.bool_]:
         """Whether the stream was in a known outage on each day."""

@@ -61,7 +61,7 @@ def decide_requests(
     scored = reviews.keys.assign(limit_score=limit.score(reviews.values))
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
-        rules = _limit_rules(book)
+        rules = limit_rules(book)
         shown = favoured(
             requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured
         )
@@ -70,8 +70,7 @@ def decide_requests(
         in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))
         shown = _favoured_top_share(book, requests.keys, scored, calibration)
         version = pd.Series("mapping", index=requests.keys.index)
-    bureau = [feature.name for feature in catalogue_of(book).features if feature.stream == BUREAU]
-    missing = data_missing(requests, bureau, release.unreadable(requests.values))
+    missing = undecidable(book, requests, release)
     decided = decide(requests.keys, requests, probability, in_force, missing, parameters.policy)
     scores = pd.DataFrame(
         {"release_margin": margin, "pd": probability, "policy_version": version}, index=requests.keys.index
@@ -81,7 +80,13 @@ def decide_requests(
     return pd.concat([keys.drop(columns=["policy_version"], errors="ignore"), scores, decided, shown], axis=1)
 
 
-def _limit_rules(book: Book) -> LimitReviews:
+def undecidable(book: Book, requests: Matrix, release: ReleaseModel) -> NDArray[np.bool_]:
+    """Requests on which the data do not allow a decision."""
+    bureau = [feature.name for feature in catalogue_of(book).features if feature.stream == BUREAU]
+    return data_missing(requests, bureau, release.unreadable(requests.values))
+
+
+def limit_rules(book: Book) -> LimitReviews:
     """The lender's rules for limits, as the book tells them."""
     try:
         return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
