@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import os
-import signal
 import sys
-import threading
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from commandline import (
+    DEFAULT_HOME,
+    BookOption,
+    BorrowersOption,
+    Common,
+    Console,
+    LimitModelOption,
+    MonthsOption,
+    ReleaseModelOption,
+    ScenarioOption,
+    SeedOption,
+    command,
+)
 from data.errors import CallError, DataFault
 
 if TYPE_CHECKING:
@@ -29,8 +37,10 @@ if TYPE_CHECKING:
     from data.world import Simulation, World
     from explanations.explanation import Explanation
     from explanations.parameters import ExplanationParameters
+    from explanations.scorecard import Scored
     from features.matrix import Kind, Matrix
     from features.parameters import FeatureParameters
+    from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.parameters import ModelsParameters
     from models.release_model import ReleaseModel
@@ -40,7 +50,6 @@ if TYPE_CHECKING:
 
 BESIDE = Path(__file__).with_name("params.yaml")
 # A wheel has no place beside a module for a data file; pyproject.toml puts it there.
-DEFAULT_HOME = Path("artifacts")
 PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
 
 app = typer.Typer(
@@ -51,31 +60,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ParamsOption = Annotated[
-    Path | None,
-    typer.Option("--params", metavar="FILE", help="Parameters laid over the workbench's own params.yaml."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="One parameter, as training.seed=7; repeatable."),
-]
-HomeOption = Annotated[
-    Path,
-    typer.Option("--home", envvar="RELEASEGAP_HOME", metavar="DIR", help="Where books, runs and results go."),
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")
-]
-BookOption = Annotated[Path, typer.Option("--book", metavar="BOOK", help="Folder of the book.")]
-BorrowersOption = Annotated[int | None, typer.Option("--borrowers", min=1, help="Borrowers to simulate.")]
-MonthsOption = Annotated[int | None, typer.Option("--months", min=3, help="Months of history to simulate.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
-ScenarioOption = Annotated[
-    str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
-]
 
 
 @dataclass(frozen=True)
@@ -91,140 +75,7 @@ class Settings:
     explanations: ExplanationParameters
 
 
-@dataclass
-class Console:
-    """What the user is told: progress and notes on standard error, the result on standard output."""
-
-    quiet: bool = False
-    verbose: bool = False
-    as_json: bool = False
-    _progress: Any = field(default=None, init=False)
-
-    def note(self, text: str) -> None:
-        """Tells what is going on."""
-        if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
-
-    def result(self, text: str, **values: object) -> None:
-        """Tells what came out: the text, or with `--json` the values as one line."""
-        print(json.dumps(values, ensure_ascii=False, default=str) if self.as_json else text, flush=True)
-
-    @contextmanager
-    def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """A step of the work; gives a function that moves its bar to so many done."""
-        if self.quiet or not sys.stderr.isatty():
-            self.note(f"{what} …")
-            yield lambda done: None
-            return
-        from rich.console import Console as Terminal
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description:<44}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Terminal(stderr=True)) as bars:
-            task = bars.add_task(what, total=total)
-            yield lambda done: bars.update(task, completed=done)
-            bars.update(task, total=total or 1, completed=total or 1)
-
-    def track(self, move: Callable[[int], None]) -> Callable[[Iterable[Any], int], Iterable[Any]]:
-        """Follows results as they come and moves a step's bar."""
-
-        def followed(results: Iterable[Any], total: int) -> Iterable[Any]:
-            for done, result in enumerate(results, start=1):
-                move(done)
-                yield result
-
-        return followed
-
-
-@dataclass(frozen=True)
-class Common:
-    """What every command is told besides its own arguments."""
-
-    home: Path
-    console: Console
-    params: Path | None
-    overrides: tuple[str, ...]
-
-    def settings(self, *changes: str) -> Settings:
-        """The resolved parameters, with what the command's own options change."""
-        return _settings(self.params, [*self.overrides, *changes])
-
-
-def common_options(
-    params: ParamsOption = None,
-    set_: SetOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    json_: JsonOption = False,
-) -> Common:
-    """The options that all commands have."""
-    return Common(home, Console(quiet, verbose, json_), params, tuple(set_ or ()))
-
-
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes a function a command: with the common options, one sentence for an error, the right exit status.
-
-    The function's first argument is `Common`; the call's options for it are added to the function's own.
-    """
-    shared = inspect.signature(common_options, eval_str=True).parameters
-
-    def made(work: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
-
-        @functools.wraps(work)
-        def ended(**given: Any) -> None:
-            # Idle OpenMP threads otherwise burn processors that other work could use.
-            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-            os.environ.setdefault("GOMP_SPINCOUNT", "0")
-            # A scheduler's stop is an interruption, too: nothing may be left half-written.
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, signal.default_int_handler)
-            common = common_options(**{option: given.pop(option) for option in shared})
-            with _told_in_one_sentence(common.console.verbose):
-                work(common, **given)
-
-        options = [
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())
-        ]
-        ended.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-        ended.__annotations__ = {option.name: option.annotation for option in options}
-        app.command(name)(ended)
-        return ended
-
-    return made
-
-
-@contextmanager
-def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
-    """Ends the program on an error as users expect: a sentence and an exit status, a traceback only if asked for."""
-    try:
-        yield
-    except (CallError, DataFault) as error:
-        if verbose:
-            traceback.print_exc()
-        print(f"releasegap: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except OSError as error:
-        if verbose:
-            traceback.print_exc()
-        where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"releasegap: the system says: {error.strerror or error}{where}; name another place.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(CallError.exit_status) from None
-    except KeyboardInterrupt:
-        print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
-        raise typer.Exit(130) from None
-
-
-@command("run")
+@command(app, "run")
 def run(
     common: Common,
     book: Annotated[
@@ -239,29 +90,32 @@ def run(
     ] = None,
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
+    from training.registry import log_models
+
     console = common.console
     changes = _simulation_changes(borrowers, months, seed, scenario)
     if book is not None and changes:
         raise CallError(
             "--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario."
         )
-    settings = common.settings(*changes)
+    settings = _settings_of(common, *changes)
     taken = (
         _open(book) if book is not None else _simulate(settings, _book_folder(settings, common.home), console)
     )
     out = out or common.home / "explanations" / taken.path.name
     _refuse_foreign(out)
-    with _tracked("run", common.home, taken, _flat(settings, taken), console) as (store, tracked):
+    store = _store(common)
+    with store.run_on(taken, "run", _flat(settings, taken)) as tracked:
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         limit = _fit_limit(taken, reviews, settings, console)
         release = _fit_release(taken, requests, settings, console)
         judged = _judge(taken, requests, reviews, limit, release, settings)
-        uris = _log_models(tracked, taken, judged, limit, release)
+        uris = log_models(tracked, taken, judged, limit, release)
         explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
-@command("simulate")
+@command(app, "simulate")
 def simulate(
     common: Common,
     out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
@@ -274,14 +128,12 @@ def simulate(
     from data.targets import as_text, target_table
 
     console = common.console
-    settings = common.settings(*_simulation_changes(borrowers, months, seed, scenario))
+    settings = _settings_of(common, *_simulation_changes(borrowers, months, seed, scenario))
     book = _simulate(settings, out, console)
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
-        with _tracked("simulate", common.home, book, _flat(settings, book), console) as (_, tracked):
-            tracked.log_metrics(
-                {f"book.{_metric_name(name)}": value for name, value in table[["name", "reached"]].values}
-            )
+        with _store(common).run_on(book, "simulate", _flat(settings, book)) as tracked:
+            tracked.log_measures("book", dict(table[["name", "reached"]].values))
     console.result(
         f"{as_text(table)}\n{_book_text(book)}",
         book=book.path,
@@ -291,7 +143,7 @@ def simulate(
     )
 
 
-@command("import")
+@command(app, "import")
 def import_(
     common: Common,
     mapping: Annotated[
@@ -310,7 +162,7 @@ def import_(
     console.result(_book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)
 
 
-@command("check")
+@command(app, "check")
 def check(
     common: Common,
     book: Annotated[Path, typer.Argument(metavar="BOOK", help="Folder of the book.")],
@@ -337,7 +189,7 @@ def check(
         )
 
 
-@command("train")
+@command(app, "train")
 def train(
     common: Common,
     what: Annotated[Literal["limit", "release", "all"], typer.Argument(help="Which model to train.")],
@@ -345,17 +197,19 @@ def train(
 ) -> None:
     """Fit, calibrate, score out of time, log and register the models of a book."""
     from training.headline import headline
+    from training.registry import log_models
 
     console = common.console
-    settings = common.settings()
+    settings = _settings_of(common)
     taken = _open(book)
-    with _tracked(f"train {what}", common.home, taken, _flat(settings, taken), console) as (store, tracked):
+    store = _store(common)
+    with store.run_on(taken, f"train {what}", _flat(settings, taken)) as tracked:
         reviews = _matrix(taken, "review", settings, console) if what != "release" else None
         requests = _matrix(taken, "request", settings, console) if what != "limit" else None
         limit = _fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = _fit_release(taken, requests, settings, console) if requests is not None else None
         judged = _judge(taken, requests, reviews, limit, release, settings)
-        uris = _log_models(tracked, taken, judged, limit, release)
+        uris = log_models(tracked, taken, judged, limit, release)
     console.result(
         f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",
@@ -366,30 +220,24 @@ def train(
     )
 
 
-@command("explain")
+@command(app, "explain")
 def explain(
     common: Common,
     book: BookOption,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
-    limit_model: Annotated[
-        str | None,
-        typer.Option(
-            "--limit-model", metavar="URI", help="models:/NAME/VERSION, runs:/RUN/limit or a folder."
-        ),
-    ] = None,
-    release_model: Annotated[
-        str | None, typer.Option("--release-model", metavar="URI", help="The same for the release model.")
-    ] = None,
+    limit_model: LimitModelOption = None,
+    release_model: ReleaseModelOption = None,
 ) -> None:
     """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
+    from training.registry import load_models
+
     console = common.console
-    settings = common.settings()
+    settings = _settings_of(common)
     taken = _open(book)
     _refuse_foreign(out)
-    used = {name: value for name, value in _flat(settings, taken).items() if not name.startswith(FITTED)}
-    with _tracked("explain", common.home, taken, used, console) as (store, tracked):
-        limit, release, uris = _load_models(store, taken, limit_model, release_model, settings)
-        tracked.log_parameters(_fits(limit, release))
+    store = _store(common, make=False)
+    limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
+    with store.run_on(taken, "explain", _used(settings, taken, limit, release)) as tracked:
         requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
         judged = _judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
@@ -397,7 +245,90 @@ def explain(
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
-@command("ui")
+@command(app, "truth")
+def truth(
+    common: Common,
+    book: BookOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the table.")],
+    limit_model: LimitModelOption = None,
+    release_model: ReleaseModelOption = None,
+) -> None:
+    """Find the true causes of a simulated book's conflicts by living its world through again."""
+    from data.atomic import whole_file
+    from data.mechanisms import CAUSES, shapley_shares
+    from training.registry import load_models
+
+    console = common.console
+    settings = _settings_of(common)
+    taken = _open(book)
+    store = _store(common, make=False)
+    limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
+    with store.run_on(taken, "truth", _used(settings, taken, limit, release)) as tracked:
+        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        conflicts = _conflicts(taken, requests, reviews, limit, release, settings)
+        kept = _true_conflicts(taken, conflicts, limit, release, settings, console)
+        shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))
+        path = out / "true_causes.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as aside:
+            shares.to_parquet(aside, index=False, compression="zstd")
+        means = {name: float(shares[name].mean()) for name in CAUSES} if len(shares) else {}
+        tracked.log_metrics({f"truth.{name}": value for name, value in means.items()})
+        tracked.log_artifact(path)
+    said = ", ".join(f"{name.replace('_', ' ')} {value:.0%}" for name, value in means.items())
+    console.result(
+        f"{len(shares):,} conflicts; mean true shares: {said or 'none'}.\nWritten: {path}",
+        conflicts=len(shares),
+        mean_share=means,
+        table=path,
+    )
+
+
+@command(app, "scorecard")
+def scorecard(
+    common: Common,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for tables; resumed by book.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many worlds.")] = 5,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first.")] = 1001,
+    scenarios: Annotated[
+        str, typer.Option("--scenarios", metavar="NAMES", help="Names with commas between them, or all.")
+    ] = "all",
+    borrowers: BorrowersOption = 5000,
+) -> None:
+    """Score the cause ledger against the truth, over seeds and scenarios."""
+    from data.atomic import whole_file
+    from explanations import scorecard as scoring
+
+    console = common.console
+    settings = _settings_of(common, *_simulation_changes(borrowers, None, None, None))
+    known = list(settings.world.scenarios)
+    names = known if scenarios == "all" else scenarios.split(",")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(known)}.")
+    books: list[Scored] = []
+    for seed in range(first_seed, first_seed + seeds):
+        books += _scored(settings, seed, names, out, console)
+    rows = scoring.scorecard(books, settings.explanations.seed)
+    tables = {
+        "confusion": scoring.confusion(books),
+        "calibration": scoring.calibrations(books),
+    }
+    with whole_file(out / "scorecard.json") as aside:
+        aside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for name, table in tables.items():
+        with whole_file(out / f"{name}.csv") as aside:
+            table.to_csv(aside, index=False)
+    with _store(common).run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
+        overall = {row["name"]: row["value"] for row in rows if row["seed"] is None and not row["scenario"]}
+        tracked.log_measures("fidelity", overall)
+        tracked.log_artifact(out / "scorecard.json")
+        for name in tables:
+            tracked.log_artifact(out / f"{name}.csv")
+    console.result(f"{scoring.as_text(rows)}\nWritten: {out / 'scorecard.json'}", scorecard=rows)
+
+
+@command(app, "ui")
 def ui(
     common: Common,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
@@ -413,7 +344,7 @@ def ui(
     )
 
 
-@command("bench")
+@command(app, "bench")
 def bench(
     common: Common,
     borrowers: BorrowersOption = None,
@@ -426,7 +357,7 @@ def bench(
     from training.stopwatch import Stopwatch, as_text
 
     console = common.console
-    settings = common.settings(*_simulation_changes(borrowers, None, None, None))
+    settings = _settings_of(common, *_simulation_changes(borrowers, None, None, None))
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
         months = settings.simulation.borrowers * settings.simulation.months
@@ -454,6 +385,11 @@ def bench(
 # The steps that commands share.
 
 
+def _settings_of(common: Common, *changes: str) -> Settings:
+    """The resolved parameters of a call, with what the command's own options change."""
+    return _settings(common.params, [*common.overrides, *changes])
+
+
 def _settings(params: Path | None, overrides: list[str]) -> Settings:
     """The resolved parameters."""
     from data.parameters import merge, read_parameters
@@ -465,7 +401,8 @@ def _settings(params: Path | None, overrides: list[str]) -> Settings:
         try:
             text = params.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CallError(f"Cannot read the parameters {params}: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
         tree, source = merge(tree, parse(text, str(params))), str(params)
     groups = read_parameters(_groups(), tree, overrides, source)
     return Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
@@ -518,11 +455,13 @@ FITTED = ("training.", "models.calibration.")
 """Parameters of fits: of models that were not fitted in this call, their cards tell them."""
 
 
-def _fits(limit: LimitModel, release: ReleaseModel) -> dict[str, Any]:
-    """What the models were fitted with, as their cards tell."""
+def _used(settings: Settings, book: Book, limit: LimitModel, release: ReleaseModel) -> dict[str, Any]:
+    """Every parameter behind an explanation: what the models were fitted with stands as their cards tell."""
     from data.parameters import flatten_tree
 
-    return flatten_tree({"fit": {"limit": dict(limit.parameters), "release": dict(release.parameters)}})
+    used = {name: value for name, value in _flat(settings, book).items() if not name.startswith(FITTED)}
+    fits = {"limit": dict(limit.parameters), "release": dict(release.parameters)}
+    return used | flatten_tree({"fit": fits})
 
 
 def _simulation_changes(
@@ -624,6 +563,7 @@ def _explain(
     settings: Settings,
     console: Console,
 ) -> Explanation:
+    from explanations.cause_tables import with_causes
     from explanations.explain import Evidence, explain
     from features.catalogue import catalogue_of
     from models.decisions import decide_requests
@@ -650,7 +590,190 @@ def _explain(
     )
     trees = limit.booster.num_trees() + release.booster.num_trees()
     with console.step("Explaining every conflict", trees) as move:
-        return explain(evidence, settings.explanations, move)
+        explanation = explain(evidence, settings.explanations, move)
+    causes = _causes(book, reviews, limit, release, explanation, settings, console)
+    audit = _lag_audit(book, decided, limit, release, explanation, settings, console)
+    return with_causes(explanation, causes, audit, settings.explanations)
+
+
+def _causes(
+    book: Book,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    explanation: Explanation,
+    settings: Settings,
+    console: Console,
+) -> pd.DataFrame | None:
+    """The cause ledger of the conflicts; None where the book does not let causes be told apart."""
+    from explanations.causes import SCENES, Ledger
+
+    if not book.dated:
+        return None
+    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
+    with console.step("Splitting every conflict into its causes", SCENES) as move:
+        return ledger.shares(explanation.conflicts["request_id"].to_numpy(), move)
+
+
+def _lag_audit(
+    book: Book,
+    decided: pd.DataFrame,
+    limit: LimitModel,
+    release: ReleaseModel,
+    explanation: Explanation,
+    settings: Settings,
+    console: Console,
+) -> pd.DataFrame | None:
+    """The conflicts scored again with one stream fresh at a time; None where the book has no dates."""
+    from data.schema import STREAMS
+    from explanations.lag_audit import lag_audit
+
+    if not book.dated or not len(explanation.conflicts):
+        return None
+    conflicts = decided[decided["request_id"].isin(explanation.conflicts["request_id"])]
+    with console.step("Scoring again on fresh data", len(STREAMS)) as move:
+        return lag_audit(
+            book,
+            conflicts.reset_index(drop=True),
+            limit,
+            release,
+            settings.features,
+            settings.models,
+            move,
+        )
+
+
+def _conflicts(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Decisions of both models on the conflicts of a book, out of time; `row` is the request's place."""
+    from explanations.cohorts import cohorts_of
+    from models.decisions import decide_requests
+    from training.periods import request_splits
+    from training.splits import CALIBRATION, OUT_OF_TIME
+
+    split = request_splits(book, requests.keys, settings.training)
+    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
+    conflict = cohorts_of(decided, split == OUT_OF_TIME).conflict
+    return decided.assign(row=range(len(decided)))[conflict].reset_index(drop=True)
+
+
+def _true_conflicts(
+    book: Book,
+    conflicts: pd.DataFrame,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+) -> Floats:
+    """K of each conflict in the worlds of every subset of mechanisms."""
+    from explanations.truth import WORLDS, true_conflicts
+
+    ids = conflicts["request_id"].to_numpy()
+    with console.step("Living the world through again", WORLDS) as move:
+        return true_conflicts(book, ids, limit, release, settings.features, settings.models, move)
+
+
+def _scored(
+    settings: Settings, seed: int, scenarios: list[str], out: Path, console: Console
+) -> Iterator[Scored]:
+    """Each scenario of one world with the truth and the ledger's answer, kept in a file each.
+
+    All are explained with the models of the baseline: those that the lender had when the scenario began.
+    """
+    import tempfile
+
+    from explanations import scorecard as scoring
+
+    made = settings.simulation.borrowers
+    paths = {name: out / "books" / f"{name}-{made}-seed{seed}.parquet" for name in scenarios}
+    models = None
+    for name, path in paths.items():
+        if not path.is_file():
+            with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+                world = _of_world(settings, seed, name)
+                book = _simulate(world, Path(folder) / "book", console)
+                requests, reviews = (_matrix(book, kind, world, console) for kind in ("request", "review"))
+                if models is None:
+                    models = _baseline_models(world, seed, book, requests, reviews, Path(folder), console)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                scoring.save(_score_book(book, requests, reviews, *models, world, console), path)
+        yield scoring.load(path, seed, name)
+
+
+def _of_world(settings: Settings, seed: int, scenario: str) -> Settings:
+    made = settings.simulation.model_copy(update={"seed": seed, "scenario": scenario})
+    return replace(settings, simulation=made)
+
+
+def _baseline_models(
+    settings: Settings,
+    seed: int,
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    folder: Path,
+    console: Console,
+) -> tuple[LimitModel, ReleaseModel]:
+    """The models of a world's baseline; from the book at hand where that is it."""
+    if settings.simulation.scenario != "baseline":
+        settings = _of_world(settings, seed, "baseline")
+        book = _simulate(settings, folder / "baseline", console)
+        requests, reviews = (_matrix(book, kind, settings, console) for kind in ("request", "review"))
+    return _fit_limit(book, reviews, settings, console), _fit_release(book, requests, settings, console)
+
+
+def _score_book(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+) -> Scored:
+    """The conflicts of a simulated book with the truth and the ledger's answer."""
+    import numpy as np
+
+    from data.mechanisms import shapley_shares
+    from explanations import scorecard as scoring
+    from explanations.causes import SCENES, Ledger
+
+    conflicts = _conflicts(book, requests, reviews, limit, release, settings)
+    ids = conflicts["request_id"].to_numpy()
+    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
+    with console.step("Splitting every conflict into its causes", SCENES) as move:
+        said = ledger.conflicts(ids, move)
+    kept = _true_conflicts(book, conflicts, limit, release, settings, console)
+    row_of = reviews.keys.reset_index().set_index("review_id")["index"]
+    review = row_of.loc[conflicts["review_id"].astype("int64")].to_numpy()
+    figures = ["release_margin", "pd", "cutoff", "limit_score", "limit_before", "limit_after"]
+    observed = [
+        requests.values[conflicts["row"].to_numpy()],
+        reviews.values[review],
+        conflicts[figures].to_numpy(np.float64),
+    ]
+    return scoring.Scored(
+        seed=int(book.manifest.seed or 0),
+        scenario=str(book.manifest.scenario),
+        borrower_id=conflicts["borrower_id"].to_numpy(),
+        truth=shapley_shares(kept),
+        ledger=shapley_shares(said),
+        vanishes=scoring.vanishing(kept),
+        observed=np.hstack(observed).astype(np.float64),
+    )
+
+
+def _store(common: Common, *, make: bool = True) -> Store:
+    with common.console.step("Opening the MLflow store"):
+        from training.tracking import open_store
+
+        return open_store(common.home, make=make)
 
 
 def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Settings) -> dict[str, Any]:
@@ -660,7 +783,6 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
 
     packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
     manifest = book.manifest
-    used = {name: value for name, value in _flat(settings, book).items() if not name.startswith(FITTED)}
     return {
         "source": manifest.source,
         "seed": manifest.seed,
@@ -669,95 +791,10 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
         "currency": (manifest.mapping or {}).get("currency", "RMB"),
         "book_digest": book.digest,
         "models": {"limit": limit.digest, "release": release.digest},
-        "parameters": used | _fits(limit, release),
+        "parameters": _used(settings, book, limit, release),
         "trained_on": {"limit": limit.origin.book_digest, "release": release.origin.book_digest},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }
-
-
-@contextmanager
-def _tracked(
-    name: str, home: Path, book: Book, parameters: dict[str, Any], console: Console
-) -> Iterator[tuple[Store, Run]]:
-    """An MLflow run that knows the book and the resolved parameters that work on it."""
-    with console.step("Opening the MLflow store"):
-        from training.tracking import open_store
-
-        store = open_store(home)
-    manifest = book.manifest
-    tags = {"book_digest": book.digest, "book": book.path.name, "source": manifest.source}
-    with store.run(f"{name} {book.path.name}", tags) as tracked:
-        tracked.log_parameters(parameters | _book_facts(book))
-        tracked.log_dataset(
-            book.digest, book.path.name, manifest.rows["borrowers"], str(book.path), name.partition(" ")[0]
-        )
-        yield store, tracked
-
-
-def _book_facts(book: Book) -> dict[str, Any]:
-    manifest = book.manifest
-    facts: dict[str, Any] = {
-        "borrowers": manifest.rows["borrowers"],
-        "months": manifest.months,
-        "seed": manifest.seed,
-    }
-    facts |= {"scenario": manifest.scenario, "source": manifest.source}
-    return {f"book.{name}": value for name, value in facts.items() if value is not None}
-
-
-def _load_models(
-    store: Store, book: Book, limit_uri: str | None, release_uri: str | None, settings: Settings
-) -> tuple[LimitModel, ReleaseModel, dict[str, str]]:
-    """The models that were asked for, by default the latest trained on this book."""
-    from features.catalogue import catalogue_of
-    from models.storage import load_limit_model, load_release_model
-    from training.periods import require_same_splits
-    from training.registry import fetch_model, latest_model
-
-    limit_uri = limit_uri or latest_model(store, "limit", book.digest)
-    release_uri = release_uri or latest_model(store, "release", book.digest)
-    limit = load_limit_model(fetch_model(store, limit_uri))
-    release = load_release_model(fetch_model(store, release_uri))
-    catalogue = catalogue_of(book)
-    limit.require(catalogue.limit)
-    release.require(catalogue.release)
-    for model in (limit, release):
-        require_same_splits(model, book, settings.training)
-    return limit, release, {"limit": limit_uri, "release": release_uri}
-
-
-def _log_models(
-    tracked: Run, book: Book, judged: Judged, limit: LimitModel | None, release: ReleaseModel | None
-) -> dict[str, str]:
-    """Logs metrics and registers models; gives the models' URIs."""
-    import tempfile
-
-    from models.storage import save_model
-
-    uris: dict[str, str] = {}
-    models: tuple[tuple[Literal["limit", "release"], LimitModel | ReleaseModel | None], ...] = (
-        ("limit", limit),
-        ("release", release),
-    )
-    for kind, model in models:
-        if model is None:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            save_model(model, Path(folder))
-            uris[kind] = tracked.log_booster(
-                kind,
-                model.booster,
-                model.features,
-                Path(folder),
-                book_digest=book.digest,
-                model_digest=model.digest,
-            )
-    # After the models: MLflow copies every metric that a run has already to each model logged later.
-    tracked.log_metrics(_metrics(judged.performance))
-    tracked.log_table(judged.performance, "performance.csv")
-    if len(judged.by_decile):
-        tracked.log_table(judged.by_decile, "bad_rate_by_decile.csv")
-    return uris
 
 
 def _finish(
@@ -812,10 +849,6 @@ def _metrics(performance: pd.DataFrame) -> dict[str, float]:
     from training.metrics import metric_names
 
     return metric_names(performance)
-
-
-def _metric_name(text: str) -> str:
-    return "".join(sign if sign.isalnum() else "_" for sign in text)
 
 
 def _book_text(book: Book) -> str:

@@ -57,3 +57,40 @@ def months_since_raise(reviews: pd.DataFrame) -> NDArray[np.int64]:
     who = reviews["borrower_id"]
     last = raise_month.groupby(who, sort=False).ffill().groupby(who, sort=False).shift()
     return (month - last.fillna(-np.inf).to_numpy()).clip(0, 999).astype(np.int64)
+
+
+def replayed_limits(
+    reviews: pd.DataFrame, assessed: Floats, slip: Floats, rules: LimitReviews
+) -> tuple[Floats, Floats]:
+    """The limit before and after each review if the reviews had assessed other limits, or slipped otherwise.
+
+    Args:
+        reviews: borrower_id, reviewed_on, limit_before and limit_after, all of each borrower, sorted by borrower and
+            date. A borrower's first review starts from the recorded `limit_before`.
+        assessed: Assessed limits (RMB), one per review.
+        slip: Factor by which the executed limit departs from the ruled one, one per review (1 for none).
+        rules: The lender's rules.
+
+    Returns:
+        limit_before and limit_after (RMB) per review; with the record's own `limit_assessed` and slips, those that
+        were recorded, but for a slip's rounding.
+    """
+    who = reviews["borrower_id"].to_numpy()
+    month = reviews["reviewed_on"].to_numpy().astype("datetime64[M]").astype(np.int64)
+    turn = reviews.groupby("borrower_id", sort=False).cumcount().to_numpy()
+    place = np.unique(who, return_inverse=True)[1]
+    before = reviews["limit_before"].to_numpy(np.float64).copy()
+    after = np.empty(len(before))
+    in_force = np.full(place.max(initial=-1) + 1, np.nan)
+    raised = np.full(len(in_force), -999, dtype=np.int64)
+    for number in range(int(turn.max(initial=-1)) + 1):
+        rows = np.flatnonzero(turn == number)
+        at = place[rows]
+        if number:
+            before[rows] = in_force[at]
+        since = (month[rows] - raised[at]).clip(0, 999)
+        limit = ruled_limit(assessed[rows], before[rows], since, rules)
+        limit = np.where(slip[rows] == 1, limit, rounded(limit * slip[rows], rules))
+        raised[at] = np.where(limit > before[rows], month[rows], raised[at])
+        after[rows] = in_force[at] = limit
+    return before, after

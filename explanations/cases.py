@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from explanations.cause_charts import case_causes
 from explanations.contrast_table import label_of
-from explanations.exhibits import Column, Record, Table, table
+from explanations.exhibits import LINE, Column, Record, Table, table
 from explanations.explanation import Explanation
+from explanations.headline import is_undated
 from explanations.quantities import NOTHING, limit_effect, money, push, share, with_unit
 from explanations.waterfalls import SHOWN, Model, Step, waterfall_steps
-from explanations.words import Text, named, same, say
+from explanations.words import Text, named, same, say, say_of
 from features.catalogue import Catalogue
+from models.calibration import Calibration
 
 CASES = 12
-# How many letters of a label fit beside a waterfall.
-_LINE = {"en": 30, "zh": 17}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Case:
         verdict: What happened, in a sentence.
         features: Values and pushes of its main features in both models.
         steps: The waterfall's rows for each model.
-        cutoff: The cut-off as a margin of the release model, log-odds; None where it can't be told.
+        cutoff: The cut-off as a margin of the release model, log-odds; None where no margin has such a PD.
     """
 
     request_id: str
@@ -43,13 +44,13 @@ class Case:
     features: Table
     steps: dict[Model, list[dict[str, object]]]
     cutoff: float | None
+    causes: Text | None
 
 
 def chosen_cases(explanation: Explanation, number: int = CASES) -> tuple[Case, ...]:
     """Cases spread over what refused them and, within that, evenly over the release model's margin."""
     conflicts = explanation.conflicts
-    line = calibration_line(conflicts)
-    return tuple(_case(explanation, conflicts.iloc[i], line) for i in spread(conflicts, number))
+    return tuple(_case(explanation, conflicts.iloc[i]) for i in spread(conflicts, number))
 
 
 def spread(conflicts: pd.DataFrame, number: int) -> list[int]:
@@ -75,25 +76,6 @@ def spread(conflicts: pd.DataFrame, number: int) -> list[int]:
     return chosen
 
 
-def calibration_line(conflicts: pd.DataFrame) -> tuple[float, float] | None:
-    """Slope and intercept of the calibration: logit(PD) = slope · margin + intercept.
-
-    It is read off the conflicts themselves; None where they do not tell it: fewer than two margins, or PDs
-    that lie on no line.
-    """
-    margin = conflicts["release_margin"].to_numpy(dtype=float)
-    pd_of = conflicts["pd"].to_numpy(dtype=float)
-    fit = np.isfinite(margin) & (pd_of > 0) & (pd_of < 1)
-    if np.unique(margin[fit]).size < 2:
-        return None
-    log_odds = np.log(pd_of[fit] / (1 - pd_of[fit]))
-    first, last = int(np.argmin(margin[fit])), int(np.argmax(margin[fit]))
-    slope = (log_odds[last] - log_odds[first]) / (margin[fit][last] - margin[fit][first])
-    intercept = log_odds[first] - slope * margin[fit][first]
-    straight = np.allclose(slope * margin[fit] + intercept, log_odds, atol=1e-3)
-    return (float(slope), float(intercept)) if straight and slope > 0 else None
-
-
 def _shares_of(places: int, sizes: list[int]) -> list[int]:
     """Places for groups of these sizes: one each, the others one by one where most rows stand per place."""
     given = [1] * len(sizes)
@@ -103,8 +85,8 @@ def _shares_of(places: int, sizes: list[int]) -> list[int]:
     return given
 
 
-def _case(explanation: Explanation, conflict: pd.Series[Any], line: tuple[float, float] | None) -> Case:
-    currency = str(explanation.summary["currency"])
+def _case(explanation: Explanation, conflict: pd.Series[Any]) -> Case:
+    currency, undated = str(explanation.summary["currency"]), is_undated(explanation.summary)
     request = conflict["request_id"]
     values = {
         "release": _row_of(explanation.release_features, request),
@@ -114,20 +96,21 @@ def _case(explanation: Explanation, conflict: pd.Series[Any], line: tuple[float,
         "release": _row_of(explanation.release_contributions, request),
         "limit": _row_of(explanation.limit_contributions, request),
     }
-    cutoff = _margin_at(float(conflict["cutoff"]), line)
+    cutoff = _margin_at(float(conflict["cutoff"]), explanation.calibration)
     steps: dict[Model, list[dict[str, object]]] = {}
     models: tuple[Model, Model] = ("release", "limit")
     for model in models:
         pushed = _steps(explanation.catalogue, model, pushes[model], values[model], currency)
-        steps[model] = waterfall_steps(model, float(pushes[model]["base"]), pushed, currency)
+        steps[model] = waterfall_steps(model, float(pushes[model]["base"]), pushed, currency, undated)
     facts = _facts(conflict, explanation.catalogue, pushes["release"], currency)
     return Case(
         request_id=str(request),
         facts=facts,
         verdict=_verdict(conflict, facts),
-        features=_features(explanation.catalogue, values, pushes, currency),
+        features=_features(explanation.catalogue, values, pushes, currency, undated),
         steps=steps,
         cutoff=cutoff,
+        causes=None if explanation.causes is None else case_causes(explanation.causes, request),
     )
 
 
@@ -135,10 +118,10 @@ def _row_of(frame: pd.DataFrame, request: object) -> pd.Series[Any]:
     return frame[frame["request_id"] == request].iloc[0]
 
 
-def _margin_at(cutoff: float, line: tuple[float, float] | None) -> float | None:
-    if line is None or not 0 < cutoff < 1:
-        return None
-    return (math.log(cutoff / (1 - cutoff)) - line[1]) / line[0]
+def _margin_at(cutoff: float, calibration: Calibration) -> float | None:
+    """The margin at which the PD is the cut-off; None where no margin is (a cut-off of 0, of 1, or unknown)."""
+    margin = float(calibration.margin_at(np.asarray(cutoff)))
+    return margin if math.isfinite(margin) else None
 
 
 def _steps(
@@ -153,11 +136,11 @@ def _steps(
 def _in_lines(feature: Text, value: Text) -> Text:
     """A feature and its value, in two lines where one would be too long to stand beside a waterfall."""
     together = say("waterfall.feature", feature=feature, value=value)
-    lines = textwrap.wrap(together.en, _LINE["en"], break_long_words=False)
+    lines = textwrap.wrap(together.en, LINE["en"], break_long_words=False)
     apart = Text(f"{feature.en}:\n{value.en}", f"{feature.zh}：\n{value.zh}")
     return Text(
         "\n".join(lines) if len(lines) <= 2 else apart.en,
-        together.zh if len(together.zh) <= _LINE["zh"] else apart.zh,
+        together.zh if len(together.zh) <= LINE["zh"] else apart.zh,
     )
 
 
@@ -172,8 +155,9 @@ def _facts(
         "amount": money(_number(conflict["amount"]), currency),
         "limit_before": money(_number(conflict["limit_before"]), currency),
         "limit_after": money(_number(conflict["limit_after"]), currency),
-        "pd": share(_number(conflict["pd"])),
-        "cutoff": share(_number(conflict["cutoff"])),
+        # Both with two decimals: they are compared, and many lie close to each other.
+        "pd": share(_number(conflict["pd"]), digits=2),
+        "cutoff": share(_number(conflict["cutoff"]), digits=2),
         "refused_by": named("refused_by", str(conflict["refused_by"])),
         "first": label_of(catalogue[first]),
     }
@@ -202,6 +186,7 @@ def _features(
     values: dict[str, pd.Series[Any]],
     pushes: dict[str, pd.Series[Any]],
     currency: str,
+    undated: bool,
 ) -> Table:
     """The features with the largest pushes in either model, by their push in the release model."""
     main: set[str] = set()
@@ -229,8 +214,8 @@ def _features(
         )
     columns = [
         Column("feature", say("column.feature"), numeric=False),
-        Column("at_review", say("column.at_review")),
-        Column("at_request", say("column.at_request")),
+        Column("at_review", say_of(undated, "column.at_review")),
+        Column("at_request", say_of(undated, "column.at_request")),
         Column("limit_push", say("column.limit_effect")),
         Column("release_push", say("column.release_push")),
     ]

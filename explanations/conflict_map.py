@@ -23,6 +23,8 @@ NARROW, WIDE = 420, 860
 FONT_SIZE, LINE_HEIGHT = 11.5, 14
 LABELS = 22
 _DOT_AREA = (50.0, 950.0)
+# Shares of the plot's width and height that the name of a region needs.
+_ROOM_ACROSS, _ROOM_UP = 0.15, 0.05
 # Region, and whether it lies right and at the top.
 _CORNERS = (
     ("praised_then_refused", True, True),
@@ -156,10 +158,20 @@ def _zero_lines() -> list[alt.Chart]:
 
 
 def _region_names(frame: Frame, language: Language) -> list[alt.Chart]:
-    """Names in the corners, the lower ones where they have room, and one over the band of slight pushes."""
-    lower = frame.y[0] < -frame.slight_y
-    corners = [_corner(name, right, top, language) for name, right, top in _CORNERS if top or lower]
+    """Names in the corners where their regions have room for them, and one over the band of slight pushes."""
+    corners = [
+        _corner(name, right, top, language)
+        for name, right, top in _CORNERS
+        if _has_room(frame.x, frame.slight_x, right, _ROOM_ACROSS)
+        and _has_room(frame.y, frame.slight_y, top, _ROOM_UP)
+    ]
     return [*corners, _name("only_release", language).encode(text="text:N", x="zero:Q", y=alt.value(-9))]
+
+
+def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: float) -> bool:
+    """Whether the region on one side of the slight pushes takes up as much of the plot as its name needs."""
+    reach = domain[1] if beyond else -domain[0]
+    return reach - slight >= room * (domain[1] - domain[0])
 
 
 def _corner(place: str, right: bool, top: bool, language: Language) -> alt.Chart:

@@ -15,6 +15,7 @@ from explanations.exhibits import (
     Picture,
     Record,
     in_both,
+    in_lines,
     inline,
     row_labels,
     signed_axis,
@@ -63,7 +64,7 @@ def contrast_bars(records: Sequence[Record], language: Language, width: int | No
     base = alt.Chart(
         inline([{**record, "order": i} for i, record in enumerate(records)], language, "bars")
     ).encode(
-        y=alt.Y("order:O", title=None, axis=row_labels("bars", width)),
+        y=alt.Y("order:O", title=None, axis=row_labels("bars", width, field="lines")),
         tooltip=[
             alt.Tooltip("label:N", title=say("column.feature")[language]),
             alt.Tooltip("family:N", title=say("column.family")[language]),
@@ -93,7 +94,7 @@ def _with_room(records: Sequence[Record]) -> alt.Scale:
     """A domain with room for a figure beyond each bar."""
     ends = [record[end] for record in records for end in ("tip", "low", "high")]
     tips = [0.0, *(float(end) for end in ends if end is not None)]
-    room = 0.13 * (max(tips) - min(tips)) or 1.0
+    room = 0.18 * (max(tips) - min(tips)) or 1.0
     low = min(tips) - room if min(tips) < 0 else 0.0
     return alt.Scale(domain=[round(low, 6), round(max(tips) + room, 6)], nice=False)
 
@@ -112,6 +113,7 @@ def _bar(label: Text, family: Text, pushed: Push, colour: str) -> dict[str, Any]
     tips = [0.0, pushed.mean, *([pushed.low, pushed.high] if certain else [])]
     return {
         "label": label,
+        "lines": in_lines(label),
         "family": family,
         "mean": round(pushed.mean, 6),
         "low": round(pushed.low, 6) if certain else None,

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from explanations.quantities import NOTHING, count, share
-from explanations.words import Text, named, same, say
+from explanations.words import Text, named, same, say, say_of
 
 # From so many known outcomes on a rate is shown, below it the counts.
 FEW = 50
+# The same of the oracle, which knows all: each bad one of fewer would move the rate by over three points.
+FEW_TRUE = 30
 _STAGES = ("requests", "favoured", "favoured_refused", "reference")
 _PARENT = {"favoured": "requests", "favoured_refused": "favoured", "reference": "favoured"}
 
@@ -31,28 +33,35 @@ class Stage:
 
 @dataclass(frozen=True)
 class Cell:
-    """A group of requests: how many, its bad rates, and how deep the colour of each (0 to 1)."""
+    """A group of requests: how many, its bad rates, how deep the colour of each (0 to 1), which are counts."""
 
     requests: str
     observed: str
     oracle: str
     observed_shade: float
     oracle_shade: float
+    observed_few: bool
+    oracle_few: bool
 
 
 @dataclass(frozen=True)
 class Rates:
-    """A group of requests: all, those of known outcome, the bad among these; the oracle's bad rate of all."""
+    """A group of requests: all, those of known outcome, the bad among these; the bad of all by the oracle."""
 
     requests: float
     known: float
     bad: float
-    oracle: float
+    truly_bad: float
 
     @property
     def observed(self) -> float:
         """Observed bad rate; NaN where too few outcomes are known to speak of a rate."""
         return self.bad / self.known if self.known >= FEW else np.nan
+
+    @property
+    def oracle(self) -> float:
+        """The oracle's bad rate; NaN without an oracle or where it would be one of too few requests."""
+        return self.truly_bad / self.requests if self.requests >= FEW_TRUE else np.nan
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,9 @@ def _stage(stage: str, counts: dict[str, float], undated: bool) -> Stage:
     parent = _PARENT.get(stage, None if stage == "requests" else "favoured_refused")
     part = share(counts[stage], counts.get(parent)) if parent else ""
     kinds = {"favoured_refused": "conflicts", "favoured": "favoured", "requests": "requests"}
-    name = "requests_held_out" if stage == "requests" and undated else stage
     return Stage(
         kind=stage if stage in _STAGES else "rule",
-        name=say(f"funnel.{name}") if stage in _STAGES else named("refused_by", rule),
+        name=say_of(undated, f"funnel.{stage}") if stage in _STAGES else named("refused_by", rule),
         count=count(counts[stage]),
         part=say(f"funnel.of_{kinds[parent]}", share=part) if parent else same(""),
         depth={"requests": 0, "favoured": 1, "reference": 2, "favoured_refused": 2}.get(stage, 3),
@@ -114,19 +122,25 @@ def _figures(rows: pd.DataFrame) -> list[Rates]:
 
 def _rates(rows: pd.DataFrame) -> Rates:
     requests, known, bad = (float(rows[column].sum()) for column in ("requests", "bad_known", "bad"))
-    oracle = float(rows["oracle_bad"].sum(skipna=False)) / requests if requests else np.nan
-    return Rates(requests, known, bad, oracle)
+    return Rates(requests, known, bad, float(rows["oracle_bad"].sum(skipna=False)))
 
 
 def _cell(rates: Rates, top: float) -> Cell:
-    counted = f"{rates.bad:.0f}/{rates.known:.0f}" if rates.known else NOTHING
     return Cell(
         requests=count(rates.requests) if rates.requests else NOTHING,
-        observed=share(rates.observed) if math.isfinite(rates.observed) else counted,
-        oracle=share(rates.oracle),
+        observed=_rate_or_counts(rates.observed, rates.bad, rates.known),
+        oracle=_rate_or_counts(rates.oracle, rates.truly_bad, rates.requests),
         observed_shade=_shade(rates.observed, top),
         oracle_shade=_shade(rates.oracle, top),
+        observed_few=rates.known < FEW,
+        oracle_few=rates.requests < FEW_TRUE,
     )
+
+
+def _rate_or_counts(rate: float, bad: float, of: float) -> str:
+    if math.isfinite(rate):
+        return share(rate)
+    return f"{bad:.0f}/{of:.0f}" if of and math.isfinite(bad) else NOTHING
 
 
 def _shade(rate: float, top: float) -> float:

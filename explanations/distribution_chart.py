@@ -15,6 +15,8 @@ from explanations.quantities import share
 from explanations.words import Language, Text, joined, say
 
 _HEIGHT = 170
+# A format alone would write nothing as "0k".
+_THOUSANDS = "datum.value ? format(datum.value, '~s') : '0'"
 _COLOURS = {"conflict": AGAINST, "reference": FAVOUR}
 
 
@@ -59,7 +61,8 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
         values=_each_value(shown),
         tickCount=5,
         tickMinStep=1 if shown.whole else alt.Undefined,
-        format="~s" if shown.edges[-1] >= 10_000 else ",~r",
+        labelExpr=_THOUSANDS if shown.edges[-1] >= 10_000 else alt.Undefined,
+        format=",~r",
         grid=False,
     )
     step = partial(alt.Chart.mark_area, interpolate="step-after", tooltip=None, aria=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explanations.contrast_table import ContrastRow, by_score, label_of
 from explanations.exhibits import Record
 from explanations.explanation import Explanation
+from explanations.headline import is_undated
 from explanations.quantities import share, unit_name, with_unit
 from explanations.words import Text, joined, say
 from features.catalogue import Feature
@@ -36,7 +37,7 @@ class Distribution:
         edges: Edges of the bins, ascending; the first and last bin hold what lies beyond.
         records: A record per bin: low, high, range, and each cohort's share of its known values.
         medians: Median of `conflict`, `reference`, and of the conflicts at their limit `review`; NaN where
-            no value is known or the limit model has no such feature.
+            no value is known, the limit model has no such feature, or the book no dates.
         missing: Share of missing values of the same three.
     """
 
@@ -98,7 +99,7 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
     samples = {
         "conflict": _values(explanation.release_features, feature.name, "conflict", score),
         "reference": _values(explanation.release_features, feature.name, "reference"),
-        "review": _values(explanation.limit_features, feature.name, "conflict", score),
+        "review": _at_review(explanation, feature.name, score),
     }
     known = {cohort: sample[np.isfinite(sample)] for cohort, sample in samples.items()}
     edges = bin_edges([known[cohort] for cohort in COHORTS])
@@ -121,6 +122,13 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
             for cohort, sample in samples.items()
         },
     )
+
+
+def _at_review(explanation: Explanation, name: str, requests: pd.Series[int]) -> Floats:
+    """Values at the limit review; none in an undated book, whose only values the release saw."""
+    if is_undated(explanation.summary):
+        return np.empty(0)
+    return _values(explanation.limit_features, name, "conflict", requests)
 
 
 def _whole(values: Floats) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ import altair as alt
 
 from explanations.palette import INK
 from explanations.words import LANGUAGES, Language, Text, same
+
+# How many letters of a label fit beside a row.
+LINE: Mapping[Language, int] = {"en": 30, "zh": 17}
 
 Record = Mapping[str, Any]
 Spec = dict[str, Any]
@@ -73,13 +77,18 @@ def inline(records: Sequence[Record], language: Language, name: str | None = Non
     return alt.InlineData(values=values, name=name or alt.Undefined)
 
 
-def row_labels(data: str, width: int | None = None) -> alt.Axis:
-    """A vertical axis for rows by their number, each called what its record in `data` says under `label`.
+def in_lines(label: Text) -> Text:
+    """A label that may stand beside a row: what is too long for one line in two."""
+    return Text(*("\n".join(textwrap.wrap(label[tongue], LINE[tongue], max_lines=2)) for tongue in LANGUAGES))
+
+
+def row_labels(data: str, width: int | None = None, field: str = "label") -> alt.Axis:
+    """A vertical axis for rows by their number, each called what its record in `data` says under `field`.
 
     So rows stay apart even where two bear the same label. Labels may have several lines and take up to
     two fifths of a chart, whose width is its container's where none is given.
     """
-    label = f"data('{data}')[datum.value].label"
+    label = f"data('{data}')[datum.value].{field}"
     # Vega centres the first line on the row: two lines are moved up by half of one.
     two_lines = {"test": f"indexof({label}, '\\n') >= 0", "value": -7}
     limit = 0.42 * width if width else {"expr": "0.42 * containerSize()[0]"}

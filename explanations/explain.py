@@ -115,6 +115,7 @@ def explain(
     return Explanation(
         summary=_summary(evidence, cohorts),
         catalogue=evidence.catalogue,
+        calibration=evidence.release.calibration,
         conflicts=conflicts,
         reference=reference,
         release_features=_features(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from features.catalogue import Catalogue
+from models.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Explanation:
     Attributes:
         summary: Counts, bad rates, digests, parameters, versions; JSON-ready (`summary.json`).
         catalogue: The features of both models.
+        calibration: From the release model's margin to its PD.
         conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before and
             limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
             observed_bad (1, 0 or NaN where nobody saw the outcome).
@@ -34,10 +36,14 @@ class Explanation:
         performance: model, split, population, metric, value.
         reliability: decile of PD, requests, mean_pd, bad_rate; released requests out of time.
         funnel: stage, count.
+        causes: A row per conflict: request_id and the share of each cause (see `data.mechanisms.CAUSES`); None where
+            the book does not let them be told apart.
+        lag_audit: A row per stream and conflict (see `explanations.lag_audit`); None where the book has no dates.
     """
 
     summary: dict[str, Any]
     catalogue: Catalogue
+    calibration: Calibration
     conflicts: pd.DataFrame
     reference: pd.DataFrame
     release_features: pd.DataFrame
@@ -49,3 +55,5 @@ class Explanation:
     performance: pd.DataFrame
     reliability: pd.DataFrame
     funnel: pd.DataFrame
+    causes: pd.DataFrame | None = None
+    lag_audit: pd.DataFrame | None = None

@@ -34,6 +34,10 @@ def write_explanation(
         "release_contributions": explanation.release_contributions,
         "limit_contributions": explanation.limit_contributions,
     }
+    if explanation.causes is not None:
+        tables["causes"] = explanation.causes
+    if explanation.lag_audit is not None:
+        tables["lag_audit"] = explanation.lag_audit
     for name, table in tables.items():
         _plain(table).to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
     (folder / "release_model.txt").write_text(release.text, encoding="utf-8", newline="\n")

@@ -18,8 +18,18 @@ def finding(explanation: Explanation) -> str:
         f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
         f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
         f"Bad rate ({by}): {bad} of these, {usual} of the favoured and released.\n"
-        f"{_what_refuses(explanation)}"
+        f"{_what_refuses(explanation)}{_what_causes(explanation)}"
     )
+
+
+def _what_causes(explanation: Explanation) -> str:
+    """The mean share of each cause, largest first; nothing where the book does not tell them."""
+    means = explanation.summary.get("causes", {}).get("mean_share", {})
+    ordered = sorted(means.items(), key=lambda pair: (-pair[1], pair[0]))
+    if not ordered:
+        return ""
+    said = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in ordered)
+    return f"\nCauses of the conflicts: {said}."
 
 
 def _what_refuses(explanation: Explanation) -> str:
@@ -42,4 +52,8 @@ def finding_metrics(explanation: Explanation) -> dict[str, float]:
         for name in ("rate", "oracle_rate"):
             if rate[name] is not None:
                 metrics[f"explanation.{cohort}.bad_{name}"] = rate[name]
+    for name, share in explanation.summary.get("causes", {}).get("mean_share", {}).items():
+        metrics[f"causes.{name}"] = share
+    for row in explanation.summary.get("lag_audit", []):
+        metrics[f"lag_audit.{row['stream']}.removed"] = float(row["removed"])
     return metrics

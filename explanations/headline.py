@@ -10,7 +10,7 @@ from typing import Any
 from explanations.contrast_table import ContrastRow, gap
 from explanations.explanation import Explanation
 from explanations.quantities import count, odds_effect, push, share
-from explanations.words import Text, joined, same, say
+from explanations.words import Text, joined, named, same, say, say_of
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class KeyFigure:
 def answer(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[Text, ...]:
     """The answer, sentence by sentence: how many, how bad they are, and why they were refused."""
     counts = explanation.summary["counts"]
+    undated = is_undated(explanation.summary)
     if not counts["conflicts"]:
-        return (say("answer.no_conflicts"),)
-    how_many = say(
-        "answer.counts_held_out" if is_undated(explanation.summary) else "answer.counts",
+        return (say_of(undated, "answer.no_conflicts"),)
+    how_many = say_of(
+        undated,
+        "answer.counts",
         requests=count(counts["requests"]),
         favoured=count(counts["favoured"]),
         conflicts=count(counts["conflicts"]),
@@ -43,7 +45,7 @@ def key_figures(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[
     counts, rates = summary["counts"], summary["bad_rates"]
     figures = [
         KeyFigure(
-            say("key.requests_held_out" if is_undated(summary) else "key.requests"),
+            say_of(is_undated(summary), "key.requests"),
             count(counts["requests"]),
             say("key.borrowers", borrowers=count(summary["borrowers"])),
         ),
@@ -80,7 +82,7 @@ def which_book(summary: dict[str, Any]) -> Text:
         requests = count(summary["counts"]["requests"])
         parts.append(say("page.book_imported", borrowers=borrowers, requests=requests))
     if summary.get("scenario"):
-        parts.append(say("page.scenario", scenario=str(summary["scenario"])))
+        parts.append(say("page.scenario", scenario=named("scenario", str(summary["scenario"]))))
     return joined(parts, en=" · ", zh=" · ")
 
 

@@ -24,6 +24,16 @@ _FAMILY_COLOURS = {
     "request": "#aa4499",
     "context": "#6b7683",
 }
+CAUSE_COLOURS = {
+    "policy": "#332288",
+    "data_lag": "#88ccee",
+    "competition": "#117733",
+    "misread": "#ddaa33",
+    "error": "#aa4499",
+    "residual": "#99a3ad",
+}
+"""Colours of the causes (after Paul Tol's 'muted' scheme)."""
+
 FONTS = (
     'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "PingFang SC", "Hiragino Sans GB",'
     ' "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif'

@@ -10,14 +10,16 @@ from data.parameters import Parameters
 
 
 class ExplanationParameters(Parameters):
-    """How intervals of cohort means are taken.
+    """How intervals of cohort means and shares of causes are taken.
 
     Attributes:
         bootstrap_draws: Cohorts drawn for the intervals.
         bootstrap_level: Coverage of the intervals (0-1).
         seed: Seed of the draws.
+        cause_draws: Draws over which the causes average what competition brought.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
     bootstrap_level: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    cause_draws: Annotated[int, Field(ge=1, le=1000)]

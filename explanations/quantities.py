@@ -39,7 +39,7 @@ def money(value: float | None, currency: str) -> str:
     """An amount in whole units of `currency` (`RMB`, `TWD` or any other code)."""
     if value is None or not known(value):
         return NOTHING
-    sign = "−" if value < 0 else ""
+    sign = "−" if round(value) < 0 else ""
     return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{abs(value):,.0f}"
 
 
@@ -47,10 +47,14 @@ def push(value: float | None, digits: int = 2) -> str:
     """A contribution with its sign."""
     if value is None or not known(value):
         return NOTHING
+    rounded = fixed(value, digits)
+    return f"+{rounded}" if value > 0 and float(rounded) else rounded
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals; what rounds to nothing bears no sign."""
     rounded = f"{abs(value):.{digits}f}"
-    if float(rounded) == 0:
-        return rounded
-    return ("−" if value < 0 else "+") + rounded
+    return f"−{rounded}" if value < 0 and float(rounded) else rounded
 
 
 def interval(low: float, high: float) -> str:

@@ -11,16 +11,19 @@ import pandas as pd
 from explanations.exhibits import Chart, Column, Picture, Record, in_both, inline, table
 from explanations.palette import FAVOUR
 from explanations.quantities import count, share
-from explanations.words import Language, say
+from explanations.words import Language, say, say_of
 
 
-def reliability_chart(reliability: pd.DataFrame) -> Chart:
-    """Mean PD against bad rate by decile of PD; on the diagonal the PD is right."""
+def reliability_chart(reliability: pd.DataFrame, undated: bool) -> Chart:
+    """Mean PD against bad rate by decile of PD; on the diagonal the PD is right.
+
+    An undated book has clients instead of requests.
+    """
     known = reliability.dropna(subset=["mean_pd", "bad_rate"])
     records = [_record(row) for row in known.itertuples(index=False)]
     columns = [
         Column("decile", say("column.pd_decile")),
-        Column("requests", say("column.requests")),
+        Column("requests", say_of(undated, "column.requests")),
         Column("pd_text", say("column.mean_pd")),
         Column("bad_text", say("column.bad_rate")),
     ]
@@ -28,7 +31,7 @@ def reliability_chart(reliability: pd.DataFrame) -> Chart:
     return Chart(
         name="reliability",
         title=say("reliability.title"),
-        note=say("reliability.note"),
+        note=say_of(undated, "reliability.note"),
         description=description,
         specs=in_both(lambda language: _reliability(records, columns, language), description),
         table=table(say("reliability.title"), columns, records),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import vl_convert
 
 from data.atomic import whole_file
 from explanations.cases import Case, chosen_cases
+from explanations.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
 from explanations.conflict_map import conflict_map
 from explanations.contrast_chart import contrast_chart
 from explanations.contrast_table import (
@@ -24,7 +25,7 @@ from explanations.contrast_table import (
     gap,
     main_rows,
 )
-from explanations.decisions import FEW, decision_matrix, funnel_stages
+from explanations.decisions import FEW, FEW_TRUE, decision_matrix, funnel_stages
 from explanations.distribution_chart import distribution_chart
 from explanations.distributions import main_distributions
 from explanations.exhibits import Chart
@@ -32,8 +33,19 @@ from explanations.explanation import Explanation
 from explanations.figures import write_figures
 from explanations.headline import absent, answer, has_oracle, is_undated, key_figures, which_book
 from explanations.map_regions import PLACES, frame_of, place_of, weight
-from explanations.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED, family_colours
+from explanations.palette import (
+    AGAINST,
+    CAUSE_COLOURS,
+    CHART_CONFIG,
+    FAVOUR,
+    FONTS,
+    INK,
+    LINE,
+    MUTED,
+    family_colours,
+)
 from explanations.provenance import (
+    calibration_comment,
     cautions,
     parameters_table,
     performance_table,
@@ -44,7 +56,7 @@ from explanations.provenance import (
 from explanations.quantities import count, push
 from explanations.reliability_chart import reliability_chart
 from explanations.waterfalls import Model, cutoff_rows, in_languages, waterfall_specs
-from explanations.words import Text, joined, say
+from explanations.words import Text, joined, say, say_of
 
 __all__ = ["report_html", "script_json", "write_figures", "write_report"]
 
@@ -64,18 +76,19 @@ def report_html(explanation: Explanation) -> str:
     rows = contrast_rows(explanation)
     cases = chosen_cases(explanation)
     charts = _charts(explanation, rows)
-    currency = str(explanation.summary["currency"])
+    currency, undated = str(explanation.summary["currency"]), is_undated(explanation.summary)
     page = {
         "title": {"en": say("page.title").en, "zh": say("page.title").zh},
         "config": CHART_CONFIG,
-        "charts": {chart.name: chart.specs for chart in charts.values()} | _case_charts(cases, currency),
+        "charts": {chart.name: chart.specs for chart in charts.values()}
+        | _case_charts(cases, currency, undated),
         "cases": [_case_data(case) for case in cases],
     }
     return (
         _environment()
         .get_template("report.html")
         .render(
-            say=say,
+            say=partial(say_of, undated),
             charts=charts,
             cases=cases,
             page_data=script_json(page),
@@ -110,8 +123,11 @@ def _charts(explanation: Explanation, rows: Sequence[ContrastRow]) -> dict[str, 
         charts["families"] = contrast_chart("families", by_family, None, 0, colours)
         for i, shown in enumerate(main_distributions(explanation, rows, DISTRIBUTIONS)):
             charts[f"distribution-{i}"] = distribution_chart(i, shown)
+    if explanation.causes is not None and len(explanation.causes):
+        charts["causes"] = overall_chart(explanation, explanation.causes)
+        charts["causes-by-month"] = monthly_chart(explanation, explanation.causes)
     if len(explanation.reliability):
-        charts["reliability"] = reliability_chart(explanation.reliability)
+        charts["reliability"] = reliability_chart(explanation.reliability, is_undated(explanation.summary))
     return charts
 
 
@@ -129,17 +145,23 @@ def _statements(
         "key_figures": key_figures(explanation, rows),
         "absent": absent(explanation),
         "has_oracle": oracle,
-        "few": str(FEW),
-        "models_text": say(
-            "section.models_held_out" if undated else f"section.models_{'oracle' if oracle else 'text'}"
-        ),
-        "contrast_text": say(
+        "models_text": say_of(undated, f"section.models_{'oracle' if oracle else 'text'}"),
+        "matrix_text": _matrix_text(undated, oracle),
+        "slope_text": calibration_comment(explanation),
+        "contrast_text": say_of(
+            undated,
             "section.contrast_text",
             conflicts=count(int(by_score(explanation).sum())),
             reference=count(len(explanation.reference)),
             gap=push(gap(rows)),
         ),
-        "cases_text": say("section.cases_text", cases=count(len(cases)), conflicts=conflicts),
+        "causes_text": say("section.causes_text", conflicts=conflicts),
+        "causes_lacking": [
+            say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
+            for name in summary.get("causes", {}).get("not_identifiable", {})
+        ],
+        "cause_legend": [(say(f"cause.{name}"), colour) for name, colour in CAUSE_COLOURS.items()],
+        "cases_text": say_of(undated, "section.cases_text", cases=count(len(cases)), conflicts=conflicts),
         "reading": _reading(rows),
         "families": _legend(explanation, rows),
         "terms": terms(summary),
@@ -150,6 +172,10 @@ def _statements(
 def _tables(explanation: Explanation) -> dict[str, Any]:
     summary = explanation.summary
     return {
+        "cause_segments": segments_table(explanation, explanation.causes)
+        if explanation.causes is not None and len(explanation.causes)
+        else None,
+        "freshness": freshness_table(explanation),
         "funnel": funnel_stages(explanation.funnel, is_undated(summary)),
         "matrix": decision_matrix(explanation.decision_matrix),
         "performance": [performance_table(explanation, model) for model in ("release", "limit")],
@@ -157,6 +183,14 @@ def _tables(explanation: Explanation) -> dict[str, Any]:
         "parameters": parameters_table(summary),
         "versions": versions_table(summary),
     }
+
+
+def _matrix_text(undated: bool, oracle: bool) -> Text:
+    """How to read the matrix of decisions."""
+    parts = [say_of(undated, "matrix.text"), say("matrix.text_few", few=str(FEW))]
+    if oracle:
+        parts.append(say("matrix.text_oracle", few_true=str(FEW_TRUE)))
+    return joined(parts, en=" ", zh="")
 
 
 def _reading(rows: Sequence[ContrastRow]) -> list[tuple[Text, Text]]:
@@ -179,10 +213,10 @@ def _legend(explanation: Explanation, rows: Sequence[ContrastRow]) -> list[tuple
     return [(family, colours[family.en]) for family in families(explanation) if family.en in present]
 
 
-def _case_charts(cases: Sequence[Case], currency: str) -> dict[str, Any]:
+def _case_charts(cases: Sequence[Case], currency: str, undated: bool) -> dict[str, Any]:
     models: tuple[Model, Model] = ("limit", "release")
     return {
-        f"waterfall-{model}": waterfall_specs(model, case.steps[model], case.cutoff, currency)
+        f"waterfall-{model}": waterfall_specs(model, case.steps[model], case.cutoff, currency, undated)
         for case in cases[:1]
         for model in models
     }

@@ -11,12 +11,11 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
 from data.limit_rules import recorded_slip
-from data.mechanisms import CAUSES, SUBSETS, shapley_shares
+from data.mechanisms import SUBSETS
 from data.replay import replay, script_of
 from features.parameters import FeatureParameters
 from features.reread import Reread, reread
@@ -30,39 +29,13 @@ from models.replay import Scene, conflicts
 LIVED = ("data_lag", "competition", "misread", "error")
 """Mechanisms that change what happens or what is seen; the policy acts on the decision alone."""
 
+WORLDS = 2 ** len(LIVED)
+"""Worlds that are lived through again: each combination of these."""
+
+WORLDS = 2 ** len(LIVED)
+"""Worlds that are lived through again: each combination of these."""
+
 OnWorld = Callable[[int], None]
-
-
-def true_causes(
-    book: Book,
-    request_ids: NDArray[np.int64],
-    limit: LimitModel,
-    release: ReleaseModel,
-    features: FeatureParameters,
-    models: ModelsParameters,
-    on_world: OnWorld = lambda done: None,
-) -> pd.DataFrame:
-    """Exact Shapley shares of the mechanisms in conflicts of a simulated book.
-
-    The decisions are those of the models that are handed in, executed with the recorded slips; requests and
-    amounts are held fixed, previous limits are those of the same world.
-
-    Args:
-        book: A simulated book.
-        request_ids: The conflicts.
-        limit: The limit model.
-        release: The release model.
-        features: How features are read.
-        models: Policy and favour.
-        on_world: Told how many of the 16 worlds are done.
-
-    Returns:
-        By conflict, in the order of `request_ids`: request_id and a column for each of `CAUSES`; rows sum to 1
-        where the book's own world is reproduced.
-    """
-    kept = true_conflicts(book, request_ids, limit, release, features, models, on_world)
-    shares = shapley_shares(kept)
-    return pd.DataFrame({"request_id": request_ids, **dict(zip(CAUSES, shares.T, strict=True))})
 
 
 def true_conflicts(
@@ -74,7 +47,23 @@ def true_conflicts(
     models: ModelsParameters,
     on_world: OnWorld = lambda done: None,
 ) -> Floats:
-    """K by request and subset of mechanisms (in the order of `SUBSETS`): 1 where the conflict is still there."""
+    """Whether conflicts of a simulated book are still there in the worlds of every subset of mechanisms.
+
+    The decisions are those of the models that are handed in, executed with the recorded slips; requests and
+    amounts are held fixed, previous limits are those of the same world.
+
+    Args:
+        book: A simulated book.
+        request_ids: The conflicts.
+        limit: The limit model.
+        release: The release model.
+        features: How features are read.
+        models: Policy and favour.
+        on_world: Told how many of the worlds are done.
+
+    Returns:
+        K by request and subset of mechanisms (in the order of `SUBSETS`), for `data.mechanisms.shapley_shares`.
+    """
     at = {subset: column for column, subset in enumerate(SUBSETS)}
     kept = np.zeros((len(request_ids), len(SUBSETS)))
     policy = book.whole("policy")

@@ -12,7 +12,7 @@ import altair as alt
 from explanations.exhibits import Picture, Record, Spec, in_both, row_labels
 from explanations.palette import AGAINST, FAVOUR, INK, MUTED
 from explanations.quantities import limit_effect, money, odds_effect, push
-from explanations.words import LANGUAGES, Language, Text, say
+from explanations.words import LANGUAGES, Language, Text, say, say_of
 
 SHOWN = 8
 STEPS = "steps"
@@ -32,10 +32,11 @@ class Step:
 
 
 def waterfall_steps(
-    model: Model, base: float, steps: Iterable[Step], currency: str
+    model: Model, base: float, steps: Iterable[Step], currency: str, undated: bool
 ) -> list[dict[str, object]]:
     """Rows from the base to the output: the largest pushes one by one, the others together.
 
+    An undated book has clients instead of requests and reviews.
     Positions are log-odds for the release model and money for the limit model, whose axis is logarithmic.
     """
     ordered = sorted(steps, key=lambda step: -abs(step.contribution))
@@ -43,20 +44,20 @@ def waterfall_steps(
     if others:
         label = say("waterfall.rest", features=str(len(others)))
         shown.append(Step(label, math.fsum(step.contribution for step in others)))
-    rows = [_level(model, "base", base, currency)]
+    rows = [_level(model, "base", base, currency, undated)]
     at = base
     for step in shown:
         rows.append(_push(model, step, at, currency))
         at += step.contribution
-    rows.append(_level(model, "output", at, currency))
+    rows.append(_level(model, "output", at, currency, undated))
     return [{**row, "order": i, "next": min(i + 1, len(rows) - 1)} for i, row in enumerate(rows)]
 
 
 def waterfall_specs(
-    model: Model, rows: Sequence[Record], cutoff: float | None, currency: str
+    model: Model, rows: Sequence[Record], cutoff: float | None, currency: str, undated: bool
 ) -> dict[Language, Spec]:
     """The chart in both languages with one case's rows in it; a page puts others in their place."""
-    description = say(f"waterfall.{model}.description")
+    description = say_of(undated, f"waterfall.{model}.description")
     return in_both(lambda language: _chart(model, rows, cutoff, language, currency), description)
 
 
@@ -72,10 +73,10 @@ def _position(model: Model, value: float) -> float:
     return round(math.exp(value), 2) if model == "limit" else round(value, 6)
 
 
-def _level(model: Model, which: str, at: float, currency: str) -> dict[str, object]:
+def _level(model: Model, which: str, at: float, currency: str, undated: bool) -> dict[str, object]:
     position = _position(model, at)
     text = money(position, currency) if model == "limit" else push(at)
-    label = say(f"waterfall.{model}.{which}")
+    label = say_of(undated, f"waterfall.{model}.{which}")
     return {
         "label": label,
         "start": position,

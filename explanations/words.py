@@ -44,6 +44,16 @@ def say(key: str, **values: Text | str) -> Text:
     return Text(*(statement[language].format(**_in(language, values)) for language in LANGUAGES))
 
 
+def say_of(undated: bool, key: str, **values: Text | str) -> Text:
+    """As `say`; of an undated book, which has clients for requests, what is kept under `<key>_held_out`, if it is.
+
+    Raises:
+        KeyError: there is no such statement.
+    """
+    held_out = f"{key}_held_out"
+    return say(held_out if undated and has(held_out) else key, **values)
+
+
 def named(group: str, name: str) -> Text:
     """What a machine name such as `cap_lenders` is called, or the name itself where no text is kept."""
     key = f"{group}.{name}"

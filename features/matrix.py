@@ -18,10 +18,9 @@ from data.months import month_index, to_days
 from features.catalogue import catalogue_of
 from features.context import context
 from features.parameters import FeatureParameters
-from features.readers import Reader
 from features.snapshots import request_features, snapshot
 from features.streams import Streams, read_streams
-from features.windows import Values
+from features.windows import Days, Values
 
 Kind = Literal["request", "review"]
 
@@ -65,7 +64,7 @@ def review_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matr
     reviews = plain(book.table("limit_reviews", block))
     if not book.dated:
         return _flat(book, block, reviews, catalogue_of(book).limit)
-    return limit_rows(book, read_streams(book, block), reviews, "reviewed_on", "limit", parameters)
+    return limit_rows(book, read_streams(book, block), reviews, "reviewed_on", parameters)
 
 
 def request_rows(
@@ -88,13 +87,16 @@ def limit_rows(
     streams: Streams,
     rows: pd.DataFrame,
     date: str,
-    reader: Reader,
     parameters: FeatureParameters,
+    refreshed: Mapping[str, Days] | None = None,
 ) -> Matrix:
-    """A limit reader's snapshots of the borrowers of some rows on a date of theirs, in the limit model's columns."""
+    """The limit reader's snapshots of the borrowers of some rows on a date of theirs, in the limit model's columns.
+
+    `refreshed` names streams that are read as of another day of each row instead.
+    """
     at = streams.positions(rows["borrower_id"].to_numpy())
     dates = to_days(rows[date])
-    values = snapshot(streams, at, dates, reader, parameters).features
+    values = snapshot(streams, at, dates, "limit", parameters, refreshed).features
     values |= context(book, streams.region[at], dates)
     return _matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
 

@@ -53,7 +53,7 @@ def own_record(streams: Streams, borrowers: NDArray[np.int64], dates: Days, read
     features["own_draws_30d"] = window(
         draws.events, borrowers, dates, own_catalogue()["own_draws_30d"].days
     ).count
-    if reader != "release":
+    if reader == "limit":
         features["requested_to_available"] = _latest_draw_to_available(
             streams, draws, borrowers, dates, reviewed_by
         )

@@ -9,7 +9,7 @@ import numpy as np
 from data.schema import STREAMS
 from features.windows import Days
 
-Reader = Literal["release", "limit", "limit_refreshed"]
+Reader = Literal["release", "limit"]
 
 _MONTHLY = ("income_assets", "consumption")
 _WEEKLY = ("device_social",)
@@ -18,8 +18,7 @@ _WEEKLY = ("device_social",)
 def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
     """The day, on or before the date, as of which a reader sees each stream.
 
-    The release reader sees all streams as of the date itself, and so does a limit reader whose streams are all
-    refreshed on that day (`limit_refreshed`, for replays). The limit reader sees income, assets and
+    The release reader sees all streams as of the date itself. The limit reader sees income, assets and
     consumption as of the first day of the date's month, devices as of the last Monday, the rest as of the
     date. (Rows of the own ledger show only after the day on which they stand: see `features.streams`.)
 
@@ -27,7 +26,7 @@ def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
         reader: Who reads.
         dates: Days on which it reads.
     """
-    if reader != "limit":
+    if reader == "release":
         return dict.fromkeys(STREAMS, dates)
     monthly = dict.fromkeys(_MONTHLY, _month_starts(dates))
     weekly = dict.fromkeys(_WEEKLY, _last_mondays(dates))

@@ -9,9 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.months import to_days
+from data.schema import STREAMS
 from features.matrix import Matrix, limit_rows, plain, request_rows
 from features.parameters import FeatureParameters
 from features.streams import read_streams
+from features.windows import Days
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,53 @@ def _block(
     return (
         request_rows(book, block, shown, requests, parameters),
         limit_rows(
-            book, shown, reviews, "reviewed_on", "limit_refreshed" if up_to_date else "limit", parameters
+            book,
+            shown,
+            reviews,
+            "reviewed_on",
+            parameters,
+            all_as_of(reviews["reviewed_on"]) if up_to_date else None,
         ),
-        limit_rows(book, fresh, requests, "requested_on", "limit_refreshed", parameters),
+        limit_rows(book, fresh, requests, "requested_on", parameters, all_as_of(requests["requested_on"])),
     )
+
+
+def refreshed_snapshots(
+    book: Book, rows: pd.DataFrame, stream: str, parameters: FeatureParameters
+) -> tuple[Matrix, Matrix]:
+    """Snapshots of requests and of the reviews that favour them, with one stream fresh and all others as they were.
+
+    Args:
+        book: A dated book.
+        rows: request_id and `favoured_on` (the day of the favouring review) by request.
+        stream: The stream that has no lag, and that the limit reader sees as of the day of the request.
+        parameters: How features are read.
+
+    Returns:
+        The release reader's and the limit reader's snapshots, in the order of `rows`.
+    """
+    favoured_on = rows.set_index("request_id")["favoured_on"]
+    parts = []
+    for block in range(book.blocks):
+        requests = plain(book.table("draw_requests", block))
+        requests = requests[requests["request_id"].isin(rows["request_id"])].reset_index(drop=True)
+        requests["favoured_on"] = favoured_on.loc[requests["request_id"]].to_numpy()
+        streams = read_streams(book, block).up_to_date((stream,))
+        as_of = {stream: to_days(requests["requested_on"])}
+        parts.append(
+            (
+                request_rows(book, block, streams, requests, parameters),
+                limit_rows(book, streams, requests, "favoured_on", parameters, as_of),
+            )
+        )
+    asked, reviewed = (_joined(list(kind)) for kind in zip(*parts, strict=True))
+    order = pd.Index(asked.keys["request_id"]).get_indexer(pd.Index(rows["request_id"]))
+    return _taken(asked, order), _taken(reviewed, order)
+
+
+def all_as_of(dates: pd.Series) -> dict[str, Days]:
+    """All streams as of these days."""
+    return dict.fromkeys(STREAMS, to_days(dates))
 
 
 def _joined(parts: list[Matrix]) -> Matrix:

@@ -6,6 +6,7 @@ reader sees their stream (`features.readers`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,7 @@ def snapshot(
     dates: Days,
     reader: Reader,
     parameters: FeatureParameters,
+    refreshed: Mapping[str, Days] | None = None,
 ) -> Snapshot:
     """The snapshots that a reader saw. To the release reader, a stream in a known outage is missing.
 
@@ -58,8 +60,9 @@ def snapshot(
         dates: Day of each snapshot.
         reader: Who looks: the limit reader at a review, or the release reader at a request.
         parameters: How obligations, spending and gaps are read.
+        refreshed: Day of each snapshot as of which a stream is read instead, by stream (for replays).
     """
-    days = read_as_of(reader, dates)
+    days = read_as_of(reader, dates) | dict(refreshed or {})
     # A review goes on with what its last refresh brought; only a release needs the stream on that day.
     dark = {stream: (reader == "release") & streams.dark(stream, days[stream]) for stream in days}
 

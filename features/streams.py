@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,8 +69,8 @@ class Streams:
         """
         return _positions(self.borrower_ids, borrower_ids)
 
-    def up_to_date(self) -> Streams:
-        """The same streams as if all that was ever shown had been shown on its day, without outages."""
+    def up_to_date(self, streams: Collection[str] = STREAMS) -> Streams:
+        """As if all that these streams ever showed had been shown on its day, without outages."""
         at_once = {
             name: Stream(
                 Events(part.events.offsets, part.events.occurred, part.events.occurred),
@@ -78,9 +79,12 @@ class Streams:
                 part.kind,
             )
             for name, part in self.observed.items()
+            if name in streams
         }
-        observed = at_once | {"own_ledger": _after_the_day(at_once["own_ledger"])}
-        return replace(self, observed=observed, outages={})
+        if "own_ledger" in at_once:
+            at_once["own_ledger"] = _after_the_day(at_once["own_ledger"])
+        outages = {name: days for name, days in self.outages.items() if name not in streams}
+        return replace(self, observed=self.observed | at_once, outages=outages)
 
     def dark(self, stream: str, days: Days) -> NDArray[np.bool_]:
         """Whether the stream was in a known outage on each day."""

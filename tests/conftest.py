@@ -7,6 +7,7 @@ from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
 
+import hypothesis
 import pytest
 
 import workbench
@@ -16,6 +17,10 @@ from data.world import World
 
 ROOT = Path(__file__).parents[1]
 BORROWERS = 1500
+
+# How long an example takes says nothing where several programs share two processors.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

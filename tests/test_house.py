@@ -21,12 +21,14 @@ IMPORTABLE = {
     "models": {"data", "features"},
     "training": {"data", "features", "models"},
     "explanations": {"data", "features", "models"},
-    "workbench": set(FOLDERS),
+    "commandline": {"data"},
+    "workbench": {*FOLDERS, "commandline"},
 }
+TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
 HEAVY = ("altair", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 
 MODULES = [
-    *ROOT.glob("workbench.py"),
+    *(ROOT / f"{name}.py" for name in TOP),
     *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))),
 ]
 SOURCES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
@@ -38,6 +40,7 @@ EVALUATION = {"training/labels.py"}
 WITHOUT_TRUTH = (
     *(module for module in SOURCES if module.startswith(("features/", "models/"))),
     *("training/fitting.py", "training/splits.py", "explanations/contrast.py", "explanations/bootstrap.py"),
+    *("explanations/causes.py", "explanations/neutral.py"),
 )
 
 
@@ -147,7 +150,7 @@ def own_files(folder: str) -> list[Path]:
 
 
 def test_each_folder_holds_code() -> None:
-    assert {Path(module).parts[0] for module in SOURCES} == {*FOLDERS, "workbench.py"}
+    assert {Path(module).parts[0] for module in SOURCES} == {*FOLDERS, *(f"{name}.py" for name in TOP)}
 
 
 @pytest.mark.parametrize("module", SOURCES)
@@ -165,6 +168,9 @@ def test_a_folder_imports_only_from_those_above_it(module: str) -> None:
         ("training/metrics.py", "from explanations.contrast import contributions"),
         ("explanations/report.py", "from training.tracking import start"),
         ("explanations/report.py", "import workbench"),
+        ("training/ui.py", "from commandline import DEFAULT_HOME"),
+        ("commandline.py", "from training.home import EXPERIMENT"),
+        ("commandline.py", "import workbench"),
         ("training/metrics.py", "from tests.books import tiny"),
         ("training/metrics.py", "from ..explanations import contrast"),
     ],
@@ -178,7 +184,8 @@ def test_an_import_against_the_order_is_seen(module: str, source: str) -> None:
     [
         ("models/policy.py", "import numpy\nfrom data.errors import CallError\nfrom features import matrix"),
         ("training/fitting.py", "from .splits import split\nfrom training.metrics import auc"),
-        ("workbench.py", "import explanations.report, training.tracking, data.book"),
+        ("commandline.py", "from data.errors import CallError"),
+        ("workbench.py", "import explanations.report, training.tracking, data.book, commandline"),
     ],
 )
 def test_an_import_in_order_is_let_pass(module: str, source: str) -> None:
@@ -196,14 +203,15 @@ def test_every_name_of_the_project_resolves_to_this_repository_wherever_it_is_ca
     # Isolated, so that neither the current folder nor PYTHONPATH helps: what counts is what is installed.
     output = subprocess.check_output([sys.executable, "-I", "-c", program], cwd=tmp_path, text=True)
     origins = {name: origin and Path(origin) for name, origin in json.loads(output).items()}
-    expected = {name: ROOT / name / "__init__.py" for name in FOLDERS} | {"workbench": ROOT / "workbench.py"}
+    expected = {name: ROOT / name / "__init__.py" for name in FOLDERS}
+    expected |= {name: ROOT / f"{name}.py" for name in TOP}
     assert origins == expected, "install the project with `make test`, or find what hides it"
 
 
 def test_the_installation_lists_every_folder_that_holds_code() -> None:
     holding = {Path(module).parent.as_posix().replace("/", ".") for module in SOURCES} - {"."}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == holding
-    assert PYPROJECT["tool"]["setuptools"]["py-modules"] == ["workbench"]
+    assert PYPROJECT["tool"]["setuptools"]["py-modules"] == list(TOP)
 
 
 def test_the_installation_takes_along_every_file_that_the_code_reads() -> None:

@@ -200,6 +200,34 @@ def test_a_book_without_a_model_is_refused(small_book: Book, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("model", ["models:/releasegap-limit/7", "runs:/0123/limit", "no/such/folder"])
+def test_a_wrong_explain_call_leaves_no_home(model: str, small_book: Book, tmp_path: Path) -> None:
+    result = call(
+        *("explain", "--book", small_book.path, "--home", tmp_path / "home", "--out", tmp_path / "out"),
+        *("--limit-model", model, "--release-model", model),
+    )
+    refused(result, CALL_WRONG, model)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_the_other_kind_is_named_as_the_call_named_it(
+    done: dict[str, object], home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    release = done["models"]["release"]  # type: ignore[index]
+    result = call(
+        *("explain", "--book", small_book.path, "--home", home, "--out", tmp_path / "out"),
+        *("--limit-model", release),
+    )
+    refused(result, CALL_WRONG, f"{release} holds a release model, but a limit model was asked for")
+
+
+def test_parameters_that_cannot_be_read_are_named_once(tmp_path: Path) -> None:
+    missing = tmp_path / "mine.yaml"
+    result = call("simulate", "--params", missing, "--out", tmp_path / "b")
+    refused(result, CALL_WRONG, f"Cannot read the parameters {missing}: No such file or directory")
+    assert result.stderr.count("mine.yaml") == 1
+
+
 def test_a_folder_with_other_files_is_never_written_over(small_book: Book, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")

@@ -30,10 +30,12 @@ class Labelled:
     Attributes:
         values: Features (rows × features).
         label: Log-limit (log-RMB) or outcome (1 bad, 0 good) by row.
+        weight: How many rows each row counts for; None where each counts for itself.
     """
 
     values: NDArray[np.float32]
     label: Floats
+    weight: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def fit_release(
     settings = _settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
     booster = _fit("release", settings, train, early_stopping, columns.names, parameters, progress)
     margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
-    line = fit_calibration(margin, calibration.label, calibrate)
+    line = fit_calibration(margin, calibration.label, calibrate, calibration.weight)
     said = parameters.model_dump() | {"seed": seed} | calibrate.model_dump()
     return ReleaseModel(booster, columns.names, said, origin, line)
 
@@ -170,7 +172,7 @@ def _fit(
 def _dataset(rows: Labelled, settings: dict[str, Any], **how: Any) -> lgb.Dataset:
     # LightGBM copies strided arrays with a warning; here they are copied without one.
     values, label = np.ascontiguousarray(rows.values), np.ascontiguousarray(rows.label)
-    return lgb.Dataset(values, label, params=settings, **how)
+    return lgb.Dataset(values, label, weight=rows.weight, params=settings, **how)
 
 
 def _refuse_empty(period: str, what: str, rows: Labelled) -> None:

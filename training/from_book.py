@@ -18,8 +18,9 @@ from models.release_model import ReleaseModel
 from training.fitting import Columns, Labelled, Progress, fit_limit, fit_release, untold
 from training.labels import observed_bad, oracle_bad
 from training.metrics import limit_performance, release_performance, reliability_by_split
-from training.parameters import TrainingParameters
+from training.parameters import RejectInference, TrainingParameters
 from training.periods import labels_old_enough, request_splits, review_splits, split_parameters
+from training.reject_inference import Period, inferred, refused_by_score
 from training.splits import CALIBRATION, EARLY_STOPPING, OUT_OF_TIME, TRAIN
 
 
@@ -60,14 +61,40 @@ def fit_release_on(
     parameters: TrainingParameters,
     models: ModelsParameters,
     progress: Progress = untold,
+    first: ReleaseModel | None = None,
 ) -> ReleaseModel:
-    """The release model of a book: `bad` of the released requests of the training period, then calibrated."""
+    """The release model of a book: `bad` of the released requests of the training period, then calibrated.
+
+    Reject inference, where the parameters ask for it, lets a first model on these say how bad the refused are.
+
+    Args:
+        book: The book.
+        requests: Its release snapshots.
+        parameters: Splits and fit.
+        models: Calibration and policy.
+        progress: Follows the fit.
+        first: The model without reject inference, where it is at hand; otherwise it is fitted if needed.
+
+    Raises:
+        CallError: Reject inference is asked of a book that records no random releases.
+    """
     split = request_splits(book, requests.keys, parameters)
     label = observed_bad(book, requests.keys["request_id"])
-    usable = ~np.isnan(label) & labels_old_enough(book, requests.keys, parameters)
-    train, early_stopping, calibration = (
-        _labelled(requests, label, usable & (split == name)) for name in (TRAIN, EARLY_STOPPING, CALIBRATION)
-    )
+    old = labels_old_enough(book, requests.keys, parameters)
+    rows = [old & (split == name) for name in (TRAIN, EARLY_STOPPING, CALIBRATION)]
+    samples = [_labelled(requests, label, known & ~np.isnan(label)) for known in rows]
+    method = parameters.release.reject_inference
+    if method != "none":
+        alone = with_reject_inference(parameters, "none")
+        first = first or fit_release_on(book, requests, alone, models, progress)
+        refused = refused_by_score(book, requests, models.policy) & np.isnan(label)
+        at_random = requests.keys["random_release"].to_numpy(bool)
+        periods = [
+            Period(sample, at_random[known & ~np.isnan(label)], requests.values[known & refused])
+            for sample, known in zip(samples, rows, strict=True)
+        ]
+        samples = inferred(method, periods, first.pd)
+    train, early_stopping, calibration = samples
     catalogue = catalogue_of(book)
     model = fit_release(
         train,
@@ -81,6 +108,12 @@ def fit_release_on(
         progress=progress,
     )
     return replace(model, parameters={**model.parameters, **split_parameters(book, parameters)})
+
+
+def with_reject_inference(parameters: TrainingParameters, method: RejectInference) -> TrainingParameters:
+    """The same parameters with another method of reject inference."""
+    release = parameters.release.model_copy(update={"reject_inference": method})
+    return parameters.model_copy(update={"release": release})
 
 
 def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from data.parameters import Parameters
 Month = Annotated[int, Field(ge=1, le=600)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 SampledShare = Annotated[float, Field(gt=0, le=1)]
+RejectInference = Literal["none", "fuzzy", "parcelling", "reweight"]
 
 
 class PeriodParameters(Parameters):
@@ -84,6 +85,16 @@ class BoosterParameters(Parameters):
     max_bin: Annotated[int, Field(ge=7, le=255)]
 
 
+class ReleaseFitParameters(BoosterParameters):
+    """How the release model is fitted.
+
+    Attributes:
+        reject_inference: How those refused by score enter the fit (`training.reject_inference`).
+    """
+
+    reject_inference: RejectInference
+
+
 class TrainingParameters(Parameters):
     """All parameters of the folder `training`."""
 
@@ -91,4 +102,4 @@ class TrainingParameters(Parameters):
     periods: PeriodParameters
     shares: ShareParameters
     limit: BoosterParameters
-    release: BoosterParameters
+    release: ReleaseFitParameters

@@ -1,10 +1,72 @@
-"""Which trained models a book has, and how to get at a model by its URI. Reads MLflow and writes nothing."""
+"""The models of a book in MLflow: logged with how well they do, found again, fetched by URI, loaded."""
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from data.errors import CallError
+from data.book import Book
+from data.errors import CallError, DataFault
+from features.catalogue import catalogue_of
+from models.limit_model import LimitModel
+from models.release_model import ReleaseModel
+from models.storage import load_limit_model, load_release_model, save_model
+from training.from_book import Judged
 from training.home import SIDECAR, ModelKind, registered_name
-from training.tracking import Store
+from training.metrics import metric_names
+from training.parameters import TrainingParameters
+from training.periods import require_same_splits
+from training.tracking import Run, Store
+
+M = TypeVar("M", LimitModel, ReleaseModel)
+
+
+def log_models(
+    run: Run, book: Book, judged: Judged, limit: LimitModel | None, release: ReleaseModel | None
+) -> dict[str, str]:
+    """Registers the models of a book that are given, and records how well they do; gives their URIs."""
+    models: dict[ModelKind, LimitModel | ReleaseModel | None] = {"limit": limit, "release": release}
+    uris: dict[str, str] = {}
+    for kind, model in models.items():
+        if model is None:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            save_model(model, Path(folder))
+            uris[kind] = run.log_booster(
+                kind,
+                model.booster,
+                model.features,
+                Path(folder),
+                book_digest=book.digest,
+                model_digest=model.digest,
+            )
+    # After the models: MLflow copies every metric that a run has already to each model logged later.
+    run.log_metrics(metric_names(judged.performance))
+    run.log_table(judged.performance, "performance.csv")
+    if len(judged.by_decile):
+        run.log_table(judged.by_decile, "bad_rate_by_decile.csv")
+    return uris
+
+
+def load_models(
+    store: Store, book: Book, limit_uri: str | None, release_uri: str | None, parameters: TrainingParameters
+) -> tuple[LimitModel, ReleaseModel, dict[str, str]]:
+    """The models that were asked for, by default the latest trained on this book, and their URIs.
+
+    Raises:
+        CallError: There is no such model, or it was fitted with other periods than the parameters name.
+        DataFault: A model is damaged, or does not fit the book's features.
+    """
+    limit_uri = limit_uri or latest_model(store, "limit", book.digest)
+    release_uri = release_uri or latest_model(store, "release", book.digest)
+    limit = _loaded(store, limit_uri, load_limit_model)
+    release = _loaded(store, release_uri, load_release_model)
+    catalogue = catalogue_of(book)
+    limit.require(catalogue.limit)
+    release.require(catalogue.release)
+    for model in (limit, release):
+        require_same_splits(model, book, parameters)
+    return limit, release, {"limit": limit_uri, "release": release_uri}
 
 
 def latest_model(store: Store, kind: ModelKind, book_digest: str) -> str:
@@ -13,7 +75,7 @@ def latest_model(store: Store, kind: ModelKind, book_digest: str) -> str:
     Raises:
         CallError: None was.
     """
-    found = store.client.search_model_versions(
+    found = store.exists and store.client.search_model_versions(
         f"name = '{registered_name(kind)}' and tag.book_digest = '{book_digest}'",
         max_results=1,
         order_by=["version_number DESC"],
@@ -42,3 +104,12 @@ def fetch_model(store: Store, uri: str) -> Path:
             "(give models:/NAME/VERSION, models:/NAME@ALIAS, runs:/RUN/limit or a folder)"
         )
     return folder
+
+
+def _loaded(store: Store, uri: str, load: Callable[[Path], M]) -> M:
+    """The model of a URI; what is wrong with it is said of the URI, not of the copy that was fetched."""
+    folder = fetch_model(store, uri)
+    try:
+        return load(folder)
+    except (CallError, DataFault) as error:
+        raise type(error)(str(error).replace(str(folder), uri)) from error

@@ -41,8 +41,11 @@ class Stopwatch:
 
 
 def as_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Measurements as lines of text."""
-    return "\n".join(f"{row['name']!s:<44}{row['value']!s:>12} {row['unit']}" for row in rows)
+    """Measurements as lines of text, to three significant digits."""
+    rounded = [float(f"{row['value']:.3g}") for row in rows]
+    return "\n".join(
+        f"{row['name']!s:<44}{value:>12,.10g} {row['unit']}" for row, value in zip(rows, rounded, strict=True)
+    )
 
 
 def _processor_seconds() -> float:

@@ -1,4 +1,4 @@
-"""The only code that writes to MLflow: where runs are kept, what a run records, how models are registered."""
+"""The only code that writes to MLflow: where runs are kept, what a run records, how boosters are registered."""
 
 import atexit
 import io
@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer tha
     from lightgbm import Booster
     from pandas import DataFrame
 
+    from data.book import Book
+
 LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
 LONGEST_DIGEST = 36
@@ -53,12 +56,50 @@ METRICS_A_BATCH = 1_000
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow tracking store, ready for use: its tables and the experiment exist."""
+    """An MLflow tracking store (`open_store` gives one); what it lacks is made when it is first opened."""
 
     place: str  # what a user calls it: the home, or the tracking URI he set
-    uri: str
-    experiment_id: str
-    client: MlflowClient
+    home: Path
+    experiment: str
+    chosen: str | None  # the tracking URI that the user has set
+
+    @property
+    def exists(self) -> bool:
+        """Whether there can be anything to read."""
+        return bool(self.chosen) or layout.database(self.home).is_file()
+
+    @property
+    def uri(self) -> str:
+        """Where MLflow finds it."""
+        return self.chosen or layout.sqlite_uri(layout.database(self.home))
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client on it; opens it."""
+        return self._opened[0]
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment to write to; opens it."""
+        return self._opened[1]
+
+    @cached_property
+    def _opened(self) -> tuple[MlflowClient, str]:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            # Two processes that create MLflow's tables at the same time break the database for good.
+            with _alone_in(self.home):
+                if not self.chosen:
+                    _prepare_database(self.home)
+                # MLflow would try for four minutes before it says that a server isn't there.
+                with _environment("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"), _known_warnings_silenced():
+                    client = MlflowClient(tracking_uri=self.uri)
+                    location = None if self.chosen else str(layout.artifacts(self.home) / self.experiment)
+                    return client, _experiment_id(client, self.experiment, location)
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+            reason = _without_password(str(error).strip().splitlines()[0])
+            otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if self.chosen else ""
+            raise CallError(f"cannot open the MLflow store of {self.place}: {reason}{otherwise}") from error
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
@@ -66,15 +107,35 @@ class Store:
 
         Under `mlflow run` (MLFLOW_RUN_ID is set) it is that run, renamed, not a new one.
         """
+        experiment_id = self.experiment_id
         _use(self.uri)
         if os.environ.get("MLFLOW_RUN_ID"):
             started = mlflow.start_run()
             for key, value in {**(tags or {}), "mlflow.runName": name}.items():
                 self.client.set_tag(started.info.run_id, key, value)
         else:
-            started = mlflow.start_run(experiment_id=self.experiment_id, run_name=name, tags=dict(tags or {}))
+            started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=dict(tags or {}))
         with started:
             yield Run(self.client, started.info.experiment_id, started.info.run_id)
+
+    @contextmanager
+    def run_on(self, book: "Book", work: str, parameters: Mapping[str, object]) -> Iterator["Run"]:
+        """A run of some work on a book ("train limit"), which knows the book and the resolved parameters."""
+        manifest, name = book.manifest, book.path.name
+        borrowers = manifest.rows["borrowers"]
+        facts = {
+            "borrowers": borrowers,
+            "months": manifest.months,
+            "seed": manifest.seed,
+            "scenario": manifest.scenario,
+            "source": manifest.source,
+        }
+        known = {f"book.{fact}": value for fact, value in facts.items() if value is not None}
+        tags = {"book_digest": book.digest, "book": name, "source": manifest.source}
+        with self.run(f"{work} {name}", tags) as run:
+            run.log_parameters({**parameters, **known})
+            run.log_dataset(book.digest, name, borrowers, str(book.path), work.partition(" ")[0])
+            yield run
 
     def download(self, uri: str) -> Path:
         """Copies what a `models:/` or `runs:/` URI names to a temporary folder that goes with the program.
@@ -82,6 +143,8 @@ class Store:
         Raises:
             CallError: There is nothing of that name.
         """
+        if not self.exists:
+            raise CallError(f"no model {uri} in the MLflow store of {self.place}: it holds no runs yet")
         _use(self.uri)
         folder = tempfile.mkdtemp(prefix="releasegap-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -123,6 +186,11 @@ class Run:
         entities = [Metric(name, float(value), now, step=0) for name, value in metrics.items()]
         for start in range(0, len(entities), METRICS_A_BATCH):
             self.client.log_batch(self.run_id, metrics=entities[start : start + METRICS_A_BATCH])
+
+    def log_measures(self, prefix: str, measures: Mapping[str, float | None]) -> None:
+        """Records measures that are named in prose as metrics with a prefix; an absent one is left out."""
+        known = {name: value for name, value in measures.items() if value is not None}
+        self.log_metrics({f"{prefix}.{re.sub('[^0-9A-Za-z]', '_', name)}": known[name] for name in known})
 
     def log_dataset(self, digest: str, name: str, rows: int, source: str, context: str) -> None:
         """Records a book as an input of the run, by its digest and not by its rows.
@@ -204,42 +272,30 @@ class Run:
         return layout.report_url(base, self.experiment_id, self.run_id)
 
 
-def open_store(home: Path, experiment: str = layout.EXPERIMENT) -> Store:
+def open_store(home: Path, experiment: str = layout.EXPERIMENT, *, make: bool = True) -> Store:
     """The store of a home (sqlite and artifacts inside it), or the one that MLFLOW_TRACKING_URI names.
 
-    Makes what is missing. Any number of processes may do this at once.
+    Makes what is missing; any number of processes may do this at once. With `make=False` a home that has
+    no store is left alone until its first run.
 
     Raises:
         CallError: The home can't be written, or the store can't be opened or reached.
     """
     home = Path(home).resolve()
     chosen = layout.chosen_uri()
-    place = _without_password(chosen or str(home))
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        # Two processes that create MLflow's tables at the same time break the database for good.
-        with _alone_in(home):
-            uri = chosen or _prepare_database(home)
-            # MLflow would try for four minutes before it says that a server isn't there.
-            with _environment("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"), _known_warnings_silenced():
-                client = MlflowClient(tracking_uri=uri)
-                location = None if chosen else str(layout.artifacts(home) / experiment)
-                experiment_id = _experiment_id(client, experiment, location)
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-        reason = _without_password(str(error).strip().splitlines()[0])
-        otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if chosen else ""
-        raise CallError(f"cannot open the MLflow store of {place}: {reason}{otherwise}") from error
-    return Store(place, uri, experiment_id, client)
+    store = Store(_without_password(chosen or str(home)), home, experiment, chosen)
+    if make or store.exists:
+        _ = store.client
+    return store
 
 
-def _prepare_database(home: Path) -> str:
-    """The URI of the home's database, in the journal mode in which writers don't wait for readers."""
+def _prepare_database(home: Path) -> None:
+    """Puts the home's database into the journal mode in which writers don't wait for readers."""
     path = layout.database(home)
     if "?" in str(path):
         raise OSError("sqlite can't keep a database under a path with a question mark")
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
-    return layout.sqlite_uri(path)
 
 
 def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:

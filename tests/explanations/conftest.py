@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.mechanisms import CAUSES
+from data.schema import STREAMS
+from explanations.cause_tables import with_causes
 from explanations.explanation import Explanation
+from explanations.parameters import ExplanationParameters
 from features.catalogue import Catalogue, Feature, own_catalogue
+from models.calibration import Calibration
 
 RELEASE_PUSHES = {
     "bureau_enq_3m": 0.42, "bureau_lenders": 0.31, "dti_after_draw": 0.27, "mp_apps_30d": 0.21,
@@ -63,9 +68,10 @@ def made_explanation(
     table = _conflicts(rng, ids[:conflicts], margin, limit, refused_by, imported)
     contrast = _contrast(release[refused_by == "score"], limit[refused_by == "score"], catalogue)
     matrix = _matrix(rng, conflicts, imported)
-    return Explanation(
+    made = Explanation(
         summary=_summary(table, matrix, reference, imported),
         catalogue=catalogue,
+        calibration=Calibration(SLOPE, INTERCEPT),
         conflicts=table,
         reference=pd.DataFrame(
             {
@@ -84,6 +90,29 @@ def made_explanation(
         reliability=_reliability(rng),
         funnel=_funnel(table, matrix, reference),
     )
+    # From a generator of its own, so that the rest stays as it was.
+    shares = np.random.default_rng(seed + 1).dirichlet(np.ones(len(CAUSES)), conflicts)
+    causes = pd.DataFrame({"request_id": ids[:conflicts], **dict(zip(CAUSES, shares.T, strict=True))})
+    parameters = ExplanationParameters(bootstrap_draws=50, bootstrap_level=0.95, seed=1, cause_draws=1)
+    audit = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "stream": stream,
+                    "request_id": ids[:conflicts],
+                    "days_stale": np.arange(conflicts, dtype=np.int32) % 150,
+                    "limit_change": -0.01 * place,
+                    "pd": 0.1,
+                    "pd_fresh": 0.08,
+                    "removed": np.arange(conflicts) % (place + 2) == 0,
+                }
+            )
+            for place, stream in enumerate(STREAMS)
+        ]
+    )
+    if imported:
+        return with_causes(made, None, None, parameters)
+    return with_causes(made, causes, audit, parameters)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections import Counter
 from itertools import pairwise
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explanations.cases import CASES, calibration_line, chosen_cases, spread
+from explanations.cases import CASES, chosen_cases, spread
 from explanations.explanation import Explanation
 
 RULES = st.sampled_from(["score", "cap_lenders", "cap_enquiries", "overdue", "slip"])
@@ -48,18 +49,6 @@ def test_no_conflicts_give_no_cases() -> None:
     assert spread(conflicts_of([], []), CASES) == []
 
 
-def test_the_calibration_is_read_off_the_conflicts(simulated: Explanation) -> None:
-    line = calibration_line(simulated.conflicts)
-    assert line is not None
-    assert line == pytest.approx((1.08, -0.12))
-
-
-def test_pds_on_no_line_tell_no_calibration() -> None:
-    table = pd.DataFrame({"release_margin": [-1.0, 0.0, 1.0], "pd": [0.1, 0.7, 0.8]})
-    assert calibration_line(table) is None
-    assert calibration_line(table.iloc[:1]) is None
-
-
 def test_a_waterfall_leads_from_the_base_to_the_models_output(simulated: Explanation) -> None:
     for case in chosen_cases(simulated):
         conflict = simulated.conflicts[simulated.conflicts["request_id"] == int(case.request_id)].iloc[0]
@@ -78,12 +67,31 @@ def test_the_cutoff_lies_below_the_score_of_those_whom_the_score_refused(simulat
         assert (case.cutoff < conflict["release_margin"]) == (conflict["refused_by"] == "score")
 
 
+def test_the_cutoff_is_where_the_calibrated_pd_is_the_cutoff(simulated: Explanation) -> None:
+    for case in chosen_cases(simulated):
+        assert case.cutoff is not None
+        conflict = simulated.conflicts[simulated.conflicts["request_id"] == int(case.request_id)].iloc[0]
+        assert 1 / (1 + math.exp(0.12 - 1.08 * case.cutoff)) == pytest.approx(conflict["cutoff"])
+
+
+@pytest.mark.parametrize("cutoff", [0.0, 1.0, math.nan])
+def test_a_cutoff_that_no_margin_reaches_draws_no_line(simulated: Explanation, cutoff: float) -> None:
+    unreached = dataclasses.replace(simulated, conflicts=simulated.conflicts.assign(cutoff=cutoff))
+    assert {case.cutoff for case in chosen_cases(unreached)} == {None}
+
+
 def test_a_case_tells_the_values_of_both_days(simulated: Explanation) -> None:
     case = chosen_cases(simulated)[0]
     row = next(row for row in case.features.rows if row[0].en == "Debt service to income after the draw")
     assert row[1].en == "–"
     value = simulated.release_features.set_index("request_id").loc[int(case.request_id), "dti_after_draw"]
     assert row[2].en == f"{value:.3g}" if value < 1 else f"{value:.2f}".rstrip("0")
+
+
+def test_a_pd_and_its_cutoff_have_two_decimals(simulated: Explanation) -> None:
+    close = simulated.conflicts.assign(pd=0.02841, cutoff=0.02814)
+    verdict = chosen_cases(dataclasses.replace(simulated, conflicts=close))[0].verdict
+    assert "PD of 2.84% is above the cut-off of 2.81%" in verdict.en
 
 
 def test_an_imported_case_speaks_of_no_date_no_amount_and_no_limit_before(imported: Explanation) -> None:

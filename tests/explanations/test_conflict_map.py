@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -59,6 +60,15 @@ def test_the_plot_holds_every_point_and_zero(simulated: Explanation) -> None:
         assert one.limit is None or frame.x[0] < one.limit.mean < frame.x[1]
         assert one.release is None or frame.y[0] < one.release.mean < frame.y[1]
     assert frame.x[0] < 0 < frame.x[1]
+
+
+@pytest.mark.parametrize(("lowest", "named"), [(-0.1, True), (-0.011, False)])
+def test_a_region_too_narrow_for_its_name_has_none(lowest: float, named: bool) -> None:
+    rows = [row(0.5, 0.1), row(0.1, lowest)]
+    chart = conflict_map(rows, family_colours([same("income")]), "RMB")
+    spec = json.dumps(chart.specs["en"])
+    assert '"praised, then refused"' in spec
+    assert ('"text": "doubted by both"' in spec) is named
 
 
 def points_of(explanation: Explanation, language: str) -> list[dict[str, object]]:

@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from explanations.decisions import FEW, decision_matrix, funnel_stages
+from explanations.decisions import FEW, FEW_TRUE, decision_matrix, funnel_stages
 from explanations.explanation import Explanation
 
 
@@ -64,7 +64,17 @@ def test_the_matrix_adds_up_what_is_favoured_and_what_is_not() -> None:
 def test_few_known_outcomes_are_counted_and_not_coloured() -> None:
     row = decision_matrix(matrix_of((1, "refuse", True, 200, FEW - 1, 7, math.nan)))[0]
     assert row.cells[2].observed == f"7/{FEW - 1}"
+    assert row.cells[2].observed_few
     assert row.cells[2].observed_shade == 0
+
+
+def test_the_oracles_rate_of_few_requests_is_counted_and_not_coloured() -> None:
+    few, enough = (
+        decision_matrix(matrix_of((1, "refuse", True, requests, 0, 0, 3.0)))[0].cells[2]
+        for requests in (FEW_TRUE - 1, FEW_TRUE)
+    )
+    assert (few.oracle, few.oracle_shade, few.oracle_few) == (f"3/{FEW_TRUE - 1}", 0, True)
+    assert (enough.oracle, enough.oracle_few) == ("10.0%", False)
 
 
 def test_without_an_oracle_its_rates_are_not_known() -> None:
@@ -75,9 +85,8 @@ def test_without_an_oracle_its_rates_are_not_known() -> None:
 
 def test_a_higher_rate_has_a_deeper_colour(simulated: Explanation) -> None:
     rows = decision_matrix(simulated.decision_matrix)
-    cells = sorted(
-        (cell for row in rows for cell in row.cells), key=lambda cell: float(cell.oracle.rstrip("%"))
-    )
+    rated = [cell for row in rows for cell in row.cells if not cell.oracle_few]
+    cells = sorted(rated, key=lambda cell: float(cell.oracle.rstrip("%")))
     shades = [cell.oracle_shade for cell in cells]
     assert shades[-1] == pytest.approx(0.42, abs=0.001)
     assert shades[0] < shades[-1]

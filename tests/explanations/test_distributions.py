@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from explanations.contrast_table import contrast_rows
+from explanations.distribution_chart import distribution_chart
 from explanations.distributions import bin_edges, main_distributions
 from explanations.explanation import Explanation
 
@@ -57,6 +58,25 @@ def test_what_the_limit_review_saw_is_told_only_of_features_that_it_had(simulate
     assert math.isnan(by_label["Debt service to income after the draw"].medians["review"])
 
 
+def test_an_undated_book_has_no_values_of_an_earlier_review(imported: Explanation) -> None:
+    shown = main_distributions(imported, contrast_rows(imported), 6)
+    assert any(one.label.en == "Payment, 3" for one in shown)  # a feature of both models
+    assert all(math.isnan(one.medians["review"]) for one in shown)
+
+
 def test_the_number_of_bins_does_not_grow_with_the_book(explanation_of: Callable[..., Explanation]) -> None:
     large = explanation_of(conflicts=1500, reference=6000)
     assert all(len(one.records) <= 26 for one in main_distributions(large, contrast_rows(large), 6))
+
+
+def test_an_axis_of_large_amounts_writes_nothing_as_plain_zero(imported: Explanation) -> None:
+    paid = next(
+        one
+        for one in main_distributions(imported, contrast_rows(imported), 6)
+        if one.label.en == "Payment, 3"
+    )
+    assert paid.edges[-1] >= 10_000
+    layers = distribution_chart(0, paid).specs["en"]["layer"]
+    axes = [layer["encoding"]["x"]["axis"] for layer in layers if "axis" in layer["encoding"]["x"]]
+    assert axes
+    assert all("labelExpr" in axis and ": '0'" in axis["labelExpr"] for axis in axes)

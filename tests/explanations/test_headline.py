@@ -22,6 +22,7 @@ def test_the_answer_says_how_many_how_bad_and_why(simulated: Explanation) -> Non
     )
     assert how_bad.en.startswith("With the money released, 9.8% of them would go bad, against 1.4%")
     assert "6.9 times as often" in how_bad.en
+    assert why.en.startswith("What separates those refused by score most from those released: ")
     assert "Credit enquiries, 3 months (+0.4" in why.en
     assert "近3个月审批查询数（+0.4" in why.zh
 
@@ -80,3 +81,4 @@ def test_the_book_is_told_with_its_period_and_its_scenario(simulated: Explanatio
     assert which_book(simulated.summary).en == (
         "Simulated lender · 20,000 borrowers · requests of 2025-07-01 to 2025-12-31 · scenario: baseline"
     )
+    assert which_book(simulated.summary | {"scenario": "policy_shock"}).zh.endswith("情景：政策突变")

@@ -4,6 +4,7 @@ import pytest
 
 from explanations.quantities import (
     count,
+    fixed,
     interval,
     limit_effect,
     money,
@@ -25,7 +26,13 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 @pytest.mark.parametrize(
     ("value", "currency", "written"),
-    [(12345.6, "RMB", "¥12,346"), (-3, "RMB", "−¥3"), (5000, "TWD", "NT$5,000"), (3271, "DEM", "DEM 3,271")],
+    [
+        (12345.6, "RMB", "¥12,346"),
+        (-3, "RMB", "−¥3"),
+        (-0.3, "RMB", "¥0"),
+        (5000, "TWD", "NT$5,000"),
+        (3271, "DEM", "DEM 3,271"),
+    ],
 )
 def test_money_bears_its_currency(value: float, currency: str, written: str) -> None:
     assert money(value, currency) == written
@@ -36,6 +43,11 @@ def test_money_bears_its_currency(value: float, currency: str, written: str) -> 
 )
 def test_a_push_bears_its_sign_unless_it_rounds_to_nothing(value: float, written: str) -> None:
     assert push(value) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(-0.0004, "0.000"), (-0.0312, "−0.031"), (1.25, "1.250")])
+def test_a_fixed_number_that_rounds_to_nothing_bears_no_sign(value: float, written: str) -> None:
+    assert fixed(value, 3) == written
 
 
 def test_a_push_in_log_money_is_told_as_a_change_of_the_limit() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from explanations import words
 from explanations.explanation import Explanation
+from explanations.provenance import calibration_comment
 from explanations.report import report_html, script_json, write_report
 from features.catalogue import Catalogue
 
@@ -85,7 +86,17 @@ def test_nothing_is_asked_of_a_network(html: str) -> None:
 
 def test_the_sections_stand_in_their_order(html: str) -> None:
     sections = [section["id"] for section in Page(html).all("section")]
-    order = ["answer", "funnel", "map", "contrast", "distributions", "cases", "models", "provenance"]
+    order = [
+        "answer",
+        "funnel",
+        "map",
+        "contrast",
+        "causes",
+        "distributions",
+        "cases",
+        "models",
+        "provenance",
+    ]
     assert sections == order
     assert [button["data-goto"] for button in Page(html).all("button") if "data-goto" in button] == order
 
@@ -145,11 +156,69 @@ def test_no_statement_is_kept_that_no_report_says(
     plain = explanation_of(rules=rules)
     plain = dataclasses.replace(plain, summary=plain.summary | {"parameters": {}})
     capped, nobody = explanation_of(rules=("slip",)), explanation_of(conflicts=0)
-    for explanation in (explanation_of(), plain, undated, dated, unjudged, capped, nobody):
+    noone = explanation_of(imported=True, conflicts=0)
+    steep, shallow = with_slope(undated, 1.4), with_slope(plain, 0.6)
+    for explanation in (
+        explanation_of(),
+        plain,
+        undated,
+        dated,
+        unjudged,
+        capped,
+        nobody,
+        noone,
+        steep,
+        shallow,
+    ):
         report_html(explanation)
-    # Which units, values and places occur, the data decide.
-    by_data = ("unit.", "value.", "place.")
+    # Which units, values, places and scenarios occur, the data decide.
+    by_data = ("unit.", "value.", "place.", "scenario.", "policy_level.")
     assert [key for key in heard if key not in heard.said and not key.startswith(by_data)] == []
+
+
+def with_slope(explanation: Explanation, slope: float) -> Explanation:
+    table = explanation.performance
+    here = (table["metric"] == "calibration_slope") & (table["split"] == "out_of_time")
+    return dataclasses.replace(explanation, performance=table.assign(value=table["value"].mask(here, slope)))
+
+
+@pytest.mark.parametrize(
+    ("slope", "comment"),
+    [(0.79, "too far apart"), (0.8, None), (1.25, None), (1.26, "too close together"), (float("nan"), None)],
+)
+def test_a_calibration_slope_far_from_one_gets_a_comment(
+    simulated: Explanation, slope: float, comment: str | None
+) -> None:
+    said = calibration_comment(with_slope(simulated, slope))
+    assert (said is None) if comment is None else (said is not None and comment in said.en)
+
+
+def test_the_comment_on_the_slope_says_of_which_requests(
+    simulated: Explanation, imported: Explanation
+) -> None:
+    table = simulated.performance
+    slopes = (table["metric"] == "calibration_slope") & (table["population"] == "all (oracle)")
+    steep = dataclasses.replace(simulated, performance=table.assign(value=table["value"].mask(slopes, 1.4)))
+    said = [
+        calibration_comment(one) for one in (steep, with_slope(simulated, 0.5), with_slope(imported, 0.5))
+    ]
+    begins = ["Out of time · all (oracle): a", "Out of time · released: a", "Held out: a"]
+    assert all(one and one.en.startswith(begin) for one, begin in zip(said, begins, strict=True))
+
+
+def test_the_report_says_that_contributions_are_before_calibration(html: str) -> None:
+    text = "".join(Page(html).text)
+    assert "before calibration to a PD" in text
+    assert "尚未校准为 PD" in text
+
+
+def test_a_book_without_dates_has_clients_and_no_requests_or_reviews(imported_html: str) -> None:
+    page = Page(imported_html)
+    charts = json.dumps(data_of(imported_html), ensure_ascii=False)
+    # In the charts a small word after a quotation mark is the name of a field.
+    spoken = re.compile(r"\bRe(?:quest|view)s?\b|(?<!\")\bre(?:quest|view)s?\b|申请(?!人)|评估")
+    for text in ("".join(page.text), charts):
+        assert spoken.findall(text) == []
 
 
 def test_the_page_names_digests_and_parameters(simulated: Explanation, html: str) -> None:
@@ -189,10 +258,11 @@ def test_a_book_with_nothing_to_contrast_still_has_a_page(
 ) -> None:
     html = report_html(explanation_of(conflicts=60 if rules else 0, rules=rules))
     page = Page(html)
-    assert len(page.all("section")) == 8
+    assert len(page.all("section")) == 9
     assert "Nothing to show" in "".join(page.text)
     charts = set(data_of(html)["charts"])
-    assert charts == {"reliability"} | ({"waterfall-limit", "waterfall-release"} if rules else set())
+    of_conflicts = {"waterfall-limit", "waterfall-release", "causes", "causes-by-month"}
+    assert charts == {"reliability"} | (of_conflicts if rules else set())
 
 
 def test_text_from_the_data_stays_text(

@@ -2,9 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from explanations import words
-from explanations.words import Text, joined, keys, named, same, say
+from explanations.words import Text, joined, keys, named, same, say, say_of
 
 RAW = Path(words.__file__).with_name("report_words.yaml").read_text(encoding="utf-8")
 ANY_FIGURES = dict.fromkeys(re.findall(r"{(\w+)}", RAW), "1")
@@ -33,6 +34,34 @@ def test_a_text_among_the_values_gives_each_language_its_own() -> None:
     assert say("case.refused", refused_by=Text("score", "评分")) == Text(
         "Refused by: score.", "拒绝原因：评分。"
     )
+
+
+def test_of_an_undated_book_is_said_what_is_kept_for_it() -> None:
+    assert say_of(False, "column.requests").en == "Requests"
+    assert say_of(True, "column.requests") == Text("Clients", "客户")
+    assert say_of(True, "column.amount") == say("column.amount")
+
+
+def test_every_statement_for_undated_books_has_its_namesake() -> None:
+    for key in keys():
+        assert key.removesuffix("_held_out") in keys() or key == "split.held_out"
+
+
+def test_one_word_is_used_for_the_score_in_chinese() -> None:
+    assert "得分" not in RAW
+
+
+def test_chinese_sentences_have_chinese_punctuation() -> None:
+    for key in keys():
+        assert not re.search(
+            r"[\u4e00-\u9fff]\s*[,;:?!()]|[,;:?!()]\s*[\u4e00-\u9fff]", say(key, **ANY_FIGURES).zh
+        ), key
+
+
+def test_every_scenario_is_named() -> None:
+    named_there = {key.removeprefix("scenario.") for key in keys() if key.startswith("scenario.")}
+    parameters = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
+    assert named_there == set(parameters["world"]["scenarios"])
 
 
 def test_an_unknown_name_is_called_by_itself() -> None:

@@ -50,6 +50,14 @@ def test_the_mean_pd_on_the_calibration_period_is_its_bad_rate():
     assert pd.mean() == pytest.approx(bad.mean(), rel=1e-9)
 
 
+def test_a_row_of_weight_two_counts_as_two_rows():
+    margin, bad = outcomes(2000, slope=0.7)
+    times = np.random.default_rng(2).integers(0, 3, len(bad))
+    weighted = fit_calibration(margin, bad, SPREAD, times.astype(float))
+    repeated = fit_calibration(np.repeat(margin, times), np.repeat(bad, times), SPREAD)
+    assert (weighted.slope, weighted.intercept) == pytest.approx((repeated.slope, repeated.intercept))
+
+
 def test_the_fit_is_the_best_of_its_penalised_likelihood():
     margin, bad = outcomes(3000, slope=0.6)
 

@@ -126,6 +126,16 @@ def test_the_fit_stops_where_the_later_period_is_served_best():
     assert len(heard) == model.booster.num_trees() + 5
 
 
+def test_rows_that_weigh_more_pull_trees_and_calibration_their_way():
+    values, label = outcomes(6_000, 1).values, outcomes(6_000, 1).label
+    later = outcomes(2_000, 3)
+    thrice = release(train=Labelled(values, label, 1 + 2 * label))
+    assert thrice.margin(later.values).mean() > release().margin(later.values).mean() + 0.5
+    weight = 1 + 2 * later.label
+    weighed = release(calibration=Labelled(later.values, later.label, weight)).pd(later.values)
+    assert np.average(weighed, weights=weight) == pytest.approx(np.average(later.label, weights=weight))
+
+
 def test_the_model_keeps_what_it_was_fitted_with():
     model = release()
     assert model.features == PD_COLUMNS.names

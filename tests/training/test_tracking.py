@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.book import Book
 from data.errors import CallError
 from training.registry import fetch_model, latest_model
 from training.tracking import MlflowException, Run, Store, mlflow, open_store  # with telemetry off
@@ -179,6 +180,30 @@ def test_metrics_may_be_many_and_undefined(store: Store) -> None:
     assert store.client.get_run(run.run_id).data.metrics == pytest.approx(metrics, nan_ok=True)
 
 
+def test_measures_named_in_prose_become_metrics_and_absent_ones_are_left_out(store: Store) -> None:
+    with store.run("measures") as run:
+        run.log_measures("book", {"Bad rate, 30+ days": 0.25, "unknown": None})
+    assert store.client.get_run(run.run_id).data.metrics == {"book.Bad_rate__30__days": 0.25}
+
+
+def test_a_run_on_a_book_knows_the_book_and_the_parameters(store: Store, small_book: Book) -> None:
+    with store.run_on(small_book, "train limit", {"training.seed": 7}) as run:
+        pass
+    held = store.client.get_run(run.run_id)
+    assert held.info.run_name == "train limit baseline"
+    assert held.data.params == {
+        "training.seed": "7",
+        "book.borrowers": "1500",
+        "book.months": "24",
+        "book.seed": "5",
+        "book.scenario": "baseline",
+        "book.source": "simulated",
+    }
+    assert held.data.tags["book_digest"] == small_book.digest
+    (given,) = held.inputs.dataset_inputs
+    assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "train")]
+
+
 def test_a_book_is_an_input_of_the_run_by_its_digest(store: Store) -> None:
     digest = "0123456789abcdef" * 4
     with store.run("dataset") as run:
@@ -275,6 +300,22 @@ def test_a_model_that_is_not_there_is_named_in_the_error(store: Store, uri: str)
         fetch_model(store, uri)
     assert uri in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_home_without_a_store_is_searched_in_vain_and_left_alone(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "home", make=False)
+    with pytest.raises(CallError, match="no limit model trained on this book"):
+        latest_model(store, "limit", "a" * 64)
+    for uri in ("models:/releasegap-limit/1", "runs:/0123/limit", "no/such/folder"):
+        with pytest.raises(CallError, match=f"no model.*{uri}|{uri} is no model"):
+            fetch_model(store, uri)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_store_that_is_not_made_yet_comes_with_its_first_run(tmp_path: Path) -> None:
+    with open_store(tmp_path / "home", make=False).run("first") as run:
+        pass
+    assert open_store(tmp_path / "home").client.get_run(run.run_id).info.status == "FINISHED"
 
 
 def test_a_file_that_is_no_database_is_told_of(tmp_path: Path) -> None:

@@ -1,0 +1,183 @@
+"""What any command line needs: options, what the user is told, how a call ends. Works on no book, no model."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from data.errors import CallError, DataFault
+
+DEFAULT_HOME = Path("artifacts")
+
+ParamsOption = Annotated[
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="Parameters laid over the workbench's own."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="One parameter, as training.seed=7; repeatable."),
+]
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="RELEASEGAP_HOME", metavar="DIR", help="Where books, runs and results go."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")
+]
+BookOption = Annotated[Path, typer.Option("--book", metavar="BOOK", help="Folder of the book.")]
+LimitModelOption = Annotated[
+    str | None,
+    typer.Option("--limit-model", metavar="URI", help="models:/NAME/VERSION, runs:/RUN/limit or a folder."),
+]
+ReleaseModelOption = Annotated[
+    str | None, typer.Option("--release-model", metavar="URI", help="The same for the release model.")
+]
+BorrowersOption = Annotated[int | None, typer.Option("--borrowers", min=1, help="Borrowers to simulate.")]
+MonthsOption = Annotated[int | None, typer.Option("--months", min=3, help="Months of history to simulate.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
+ScenarioOption = Annotated[
+    str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
+]
+
+
+@dataclass
+class Console:
+    """What the user is told: progress and notes on standard error, the result on standard output."""
+
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+
+    def note(self, text: str) -> None:
+        """Tells what is going on."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def result(self, text: str, **values: object) -> None:
+        """Tells what came out: the text, or with `--json` the values as one line."""
+        print(json.dumps(values, ensure_ascii=False, default=str) if self.as_json else text, flush=True)
+
+    @contextmanager
+    def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """A step of the work; gives a function that moves its bar to so many done."""
+        if self.quiet or not sys.stderr.isatty():
+            self.note(f"{what} …")
+            yield lambda done: None
+            return
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description:<44}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Terminal(stderr=True)) as bars:
+            task = bars.add_task(what, total=total)
+            yield lambda done: bars.update(task, completed=done)
+            bars.update(task, total=total or 1, completed=total or 1)
+
+    def track(self, move: Callable[[int], None]) -> Callable[[Iterable[Any], int], Iterable[Any]]:
+        """Follows results as they come and moves a step's bar."""
+
+        def followed(results: Iterable[Any], total: int) -> Iterable[Any]:
+            for done, result in enumerate(results, start=1):
+                move(done)
+                yield result
+
+        return followed
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every command is told besides its own arguments."""
+
+    home: Path
+    console: Console
+    params: Path | None
+    overrides: tuple[str, ...]
+
+
+def common_options(
+    params: ParamsOption = None,
+    set_: SetOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    json_: JsonOption = False,
+) -> Common:
+    """The options that all commands have."""
+    return Common(home, Console(quiet, verbose, json_), params, tuple(set_ or ()))
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a function a command of the app: with the common options, one sentence for an error, the right exit status.
+
+    The function's first argument is `Common`; the call's options for it are added to the function's own.
+    """
+    shared = inspect.signature(common_options, eval_str=True).parameters
+
+    def made(work: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(work)
+        def ended(**given: Any) -> None:
+            # Idle OpenMP threads otherwise burn processors that other work could use.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            os.environ.setdefault("GOMP_SPINCOUNT", "0")
+            # A scheduler's stop is an interruption, too: nothing may be left half-written.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
+            common = common_options(**{option: given.pop(option) for option in shared})
+            with _told_in_one_sentence(common.console.verbose):
+                work(common, **given)
+
+        options = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())
+        ]
+        ended.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        ended.__annotations__ = {option.name: option.annotation for option in options}
+        app.command(name)(ended)
+        return ended
+
+    return made
+
+
+@contextmanager
+def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
+    """Ends the program on an error as users expect: a sentence and an exit status, a traceback only if asked for."""
+    try:
+        yield
+    except (CallError, DataFault) as error:
+        if verbose:
+            traceback.print_exc()
+        print(f"releasegap: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_status) from None
+    except OSError as error:
+        if verbose:
+            traceback.print_exc()
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"releasegap: the system says: {error.strerror or error}{where}; name another place.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(CallError.exit_status) from None
+    except KeyboardInterrupt:
+        print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
+        raise typer.Exit(130) from None

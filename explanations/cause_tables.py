@@ -1,0 +1,80 @@
+"""Shares of causes over cohorts: all conflicts, by month, by what refused them, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.mechanisms import CAUSES
+from explanations.bootstrap import mean_interval
+from explanations.explanation import Explanation
+from explanations.lag_audit import by_stream
+from explanations.parameters import ExplanationParameters
+
+NOT_IDENTIFIABLE = {
+    "policy": "no table of the policy versions in force",
+    "data_lag": "no day on which each observation became visible",
+    "competition": "no regional index of competition",
+    "misread": "no history of the incomes and the spending on which limits rested",
+    "error": "no record of the system's decision beside the executed one",
+}
+"""What an imported book without dates lacks for each cause."""
+
+
+def with_causes(
+    explanation: Explanation,
+    causes: pd.DataFrame | None,
+    lag_audit: pd.DataFrame | None,
+    parameters: ExplanationParameters,
+) -> Explanation:
+    """The explanation with its causes and lag audit, told in the summary as well; None says that the book has none."""
+    if causes is None or not len(causes):
+        told: dict[str, Any] = {"not_identifiable": NOT_IDENTIFIABLE} if causes is None else {}
+    else:
+        first = dominant(causes)
+        table = mean_shares(causes, explanation.conflicts["borrower_id"], parameters)
+        told = {
+            "mean_share": dict(zip(table["cause"], table["mean"], strict=True)),
+            "interval": {
+                cause: [low, high]
+                for cause, low, high in zip(table["cause"], table["low"], table["high"], strict=True)
+                if np.isfinite(low)
+            },
+            "dominant": {cause: int((first == cause).sum()) for cause in CAUSES},
+        }
+    summary = explanation.summary | {"causes": told}
+    if lag_audit is not None and len(lag_audit):
+        streams = by_stream(lag_audit, explanation.conflicts["borrower_id"], parameters)
+        summary["lag_audit"] = streams.to_dict("records")
+    return replace(explanation, causes=causes, lag_audit=lag_audit, summary=summary)
+
+
+def dominant(causes: pd.DataFrame) -> NDArray[np.str_]:
+    """The cause with the largest share of each conflict; of equal ones the first of `CAUSES`."""
+    return np.asarray(np.array(CAUSES)[causes[list(CAUSES)].to_numpy().argmax(axis=1)])
+
+
+def mean_shares(
+    causes: pd.DataFrame, borrower_id: pd.Series, parameters: ExplanationParameters
+) -> pd.DataFrame:
+    """Mean share of each cause with its bootstrap interval over borrowers: cause, mean, low, high."""
+    values = causes[list(CAUSES)].to_numpy(np.float64)
+    low, high = mean_interval(
+        values,
+        borrower_id.to_numpy(np.int64),
+        draws=parameters.bootstrap_draws,
+        seed=parameters.seed,
+        level=parameters.bootstrap_level,
+    )
+    return pd.DataFrame({"cause": CAUSES, "mean": values.mean(axis=0), "low": low, "high": high})
+
+
+def shares_by(causes: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
+    """Mean share of each cause by group: group, conflicts, and a column for each cause; groups in order."""
+    table = causes[list(CAUSES)].reset_index(drop=True).assign(group=group.reset_index(drop=True))
+    means = table.groupby("group", observed=True)[list(CAUSES)].mean()
+    return means.assign(conflicts=table.groupby("group", observed=True).size()).reset_index()

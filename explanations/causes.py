@@ -1,0 +1,148 @@
+"""The cause ledger: each conflict split into its causes by replaying both decisions, from what a lender has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.book import Book
+from data.limit_rules import recorded_slip, replayed_limits
+from data.mechanisms import CAUSES, SUBSETS, shapley_shares
+from data.randomness import Draws
+from explanations.neutral import (
+    Neutral,
+    assessed_change,
+    estimate,
+    with_limits,
+    without_competition,
+    without_misreading,
+)
+from explanations.parameters import ExplanationParameters
+from features.matrix import Matrix
+from features.parameters import FeatureParameters
+from features.reread import Reread, reread
+from models.boosted import Floats
+from models.decisions import limit_rules, undecidable
+from models.limit_model import LimitModel
+from models.parameters import ModelsParameters
+from models.release_model import ReleaseModel
+from models.replay import Scene, conflicts
+
+SEEN = ("data_lag", "competition", "misread")
+"""Causes that act on what the readers saw; policy and errors act on the decisions alone."""
+
+SCENES = 2 ** len(SEEN)
+"""Scenes that are replayed: each combination of these."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Makes the ledger of a book's conflicts.
+
+    Attributes:
+        book: A dated book.
+        reviews: Limit snapshots of all reviews of the book, from which the estimates are made.
+        limit: The limit model.
+        release: The release model.
+        features: How features are read.
+        models: Policy and favour.
+        explanations: Number of draws and their seed.
+    """
+
+    book: Book
+    reviews: Matrix
+    limit: LimitModel
+    release: ReleaseModel
+    features: FeatureParameters
+    models: ModelsParameters
+    explanations: ExplanationParameters
+
+    def shares(
+        self, request_ids: NDArray[np.int64], on_scene: Callable[[int], None] = lambda done: None
+    ) -> pd.DataFrame:
+        """Exact Shapley shares of the causes in each conflict.
+
+        Args:
+            request_ids: The conflicts.
+            on_scene: Told how many of the eight scenes are done.
+
+        Returns:
+            By conflict, in the order of `request_ids`: request_id and a column for each of `CAUSES`; rows sum to 1.
+        """
+        kept = self.conflicts(request_ids, on_scene) if len(request_ids) else np.zeros((0, len(SUBSETS)))
+        shares = shapley_shares(kept)
+        return pd.DataFrame({"request_id": request_ids, **dict(zip(CAUSES, shares.T, strict=True))})
+
+    def conflicts(
+        self, request_ids: NDArray[np.int64], on_scene: Callable[[int], None] = lambda done: None
+    ) -> Floats:
+        """K by request and subset of causes that are on (in the order of `SUBSETS`): chance of a conflict."""
+        at = {subset: column for column, subset in enumerate(SUBSETS)}
+        kept = np.zeros((len(request_ids), len(SUBSETS)))
+        neutral = estimate(self.reviews, self.book.whole("market"), str(self.book.manifest.first_month))
+        shown = {late: reread(self.book, request_ids, self.features, not late) for late in (True, False)}
+        for done, switches in enumerate(product((True, False), repeat=len(SEEN)), start=1):
+            on = frozenset(name for name, state in zip(SEEN, switches, strict=True) if state)
+            scenes = list(self._scenes(shown["data_lag" in on], on, neutral, shown[True].reviews))
+            for errors, scene in scenes:
+                for mechanisms in (on | errors, on | errors | {"policy"}):
+                    found = conflicts(scene, mechanisms, self.models)
+                    kept[:, at[mechanisms]] += found / (len(scenes) // 2)
+            on_scene(done)
+        return kept
+
+    def _scenes(
+        self, shown: Reread, on: frozenset[str], neutral: Neutral, seen: Matrix
+    ) -> Iterator[tuple[frozenset[str], Scene]]:
+        """The scene with and without errors, for each draw of what competition brought."""
+        rules, policy = limit_rules(self.book), self.book.whole("policy")
+        recorded = shown.reviews.keys
+        slip = recorded_slip(recorded, rules)
+        draws = self.explanations.cause_draws if "competition" not in on else 1
+        for draw in range(draws):
+            requests, reviews, on_request = shown.requests, shown.reviews, shown.on_request
+            if "competition" not in on:
+                requests, reviews, on_request = (
+                    self._without_competition(part, date, neutral, draw)
+                    for part, date in (
+                        (requests, "requested_on"),
+                        (reviews, "reviewed_on"),
+                        (on_request, "requested_on"),
+                    )
+                )
+            marketing = np.zeros(len(recorded))
+            if "misread" not in on:
+                reviews = without_misreading(reviews, "reviewed_on", neutral)
+                on_request = without_misreading(on_request, "requested_on", neutral)
+                marketing = recorded["marketing"].to_numpy(np.float64)
+            score = self.limit.score(reviews.values)
+            change = assessed_change(neutral, seen, reviews, marketing)
+            assessed = recorded["limit_assessed"].to_numpy(np.float64) * np.exp(change)
+            for errors in (frozenset[str](), frozenset({"error"})):
+                slipped = slip if errors else np.ones(len(slip))
+                before, after = replayed_limits(recorded, assessed, slipped, rules)
+                asked = with_limits(requests, recorded.assign(limit_after=after))
+                yield (
+                    errors,
+                    Scene(
+                        requests=asked,
+                        probability=self.release.pd(asked.values),
+                        missing=undecidable(self.book, asked, self.release),
+                        reviews=recorded[["borrower_id", "reviewed_on"]].assign(
+                            limit_before=before,
+                            limit=np.exp(score),
+                            slip=slipped,
+                        ),
+                        recomputed=None if "data_lag" in on else np.exp(self.limit.score(on_request.values)),
+                        policy=policy,
+                    ),
+                )
+
+    def _without_competition(self, matrix: Matrix, date: str, neutral: Neutral, draw: int) -> Matrix:
+        draws = Draws(self.explanations.seed, matrix.keys["borrower_id"].to_numpy())
+        return without_competition(matrix, date, neutral, self.features, draws, draw)

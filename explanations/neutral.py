@@ -1,0 +1,357 @@
+"""What the data let a lender know of competition and of misread spending, and snapshots without either.
+
+Nothing here reads what only a simulator knows: the pull of competition is estimated from the regional index and
+the enquiries on show, true income from borrowers whose payroll is seen, usual spending from income. Loans that no
+bureau ever heard of, and the true income of one borrower without payroll, stay unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from data.months import month_index, to_days
+from data.randomness import Draws
+from features.matrix import Matrix
+from features.parameters import FeatureParameters
+from models.boosted import Floats
+
+APPLICATIONS = (("bureau_enq_1m", 1), ("bureau_enq_3m", 3), ("bureau_enq_6m", 6))
+"""Counts of applications, each in the next, with the months over which competition brought them."""
+
+LOAN_MONTHS = 9
+"""Months over which competition brought the loans that are open: as long as one stays open on average."""
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """Estimates from a book of what competition brings and what spending hides.
+
+    Attributes:
+        pull: Log-rate of applications elsewhere per unit of the competition index.
+        competition: Competition index by month of history and region, with `first_month` as its first row.
+        first_month: Month of history of the first row.
+        income: Coefficients of log income (constant, log inferred income, log spending) where no payroll is seen.
+        spending: Log of the usual spending on the platform, relative to income.
+        usual: Median by feature of consumption that says how, not how much, is spent.
+        surge: Median surge of spending by calendar month (1 to 12).
+        assessment: Coefficients of the log of the assessed limit on what `_assessed_from` reads: how the lender's
+            system answers, whatever model comes after it.
+    """
+
+    pull: float
+    competition: Floats
+    first_month: int
+    income: Floats
+    spending: float
+    usual: dict[str, float]
+    surge: Floats
+    assessment: Floats
+
+
+TENURE_CEILING = 60.0
+"""Months as a customer beyond which loyalty is worth no more."""
+
+HOW_SPENT = (
+    "discretionary_share_3m",
+    "high_ticket_30d",
+    "virtual_recharge_share_3m",
+    "cashout_suspect_30d",
+)
+
+
+def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral:
+    """Estimates from all reviews of a book.
+
+    Args:
+        reviews: Limit snapshots of all reviews.
+        market: The market table of the book.
+        first_month: Month 1 of history (`YYYY-MM`).
+    """
+    column = _columns(reviews)
+    month = month_index(to_days(market["month_start"]), first_month)
+    regions = int(market["region"].max()) + 1
+    competition = np.zeros((int(month.max() - month.min()) + 1, regions))
+    competition[month - month.min(), market["region"].to_numpy()] = market["competition_index"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        verified, proxy, spent = (
+            np.log(column(name)) for name in ("income_verified", "income_proxy", "spend_avg_12m")
+        )
+    known = np.isfinite(verified) & np.isfinite(proxy) & np.isfinite(spent)
+    income = _least_squares(np.column_stack([proxy[known], spent[known]]), verified[known])
+    spending = float(np.median(spent[known] - verified[known])) if known.any() else 0.0
+    read = _assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
+    log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
+    readable = np.isfinite(read).all(axis=1) & np.isfinite(log_assessed)
+    calendar = reviews.keys["reviewed_on"].dt.month.to_numpy()
+    surge = column("spend_surge_1m")
+    return Neutral(
+        pull=_pull(reviews, column("bureau_enq_6m"), _recent(competition, int(month.min()), reviews.keys)),
+        competition=competition,
+        first_month=int(month.min()),
+        income=income,
+        spending=spending,
+        usual={name: float(np.nanmedian(column(name))) for name in HOW_SPENT},
+        surge=np.array([_median(surge[calendar == number]) for number in range(1, 13)]),
+        assessment=_least_squares(read[readable], log_assessed[readable]),
+    )
+
+
+def assessed_change(neutral: Neutral, seen: Matrix, then: Matrix, marketing: Floats) -> Floats:
+    """How the log of the assessed limit of each review changes with its snapshot.
+
+    Args:
+        neutral: Estimates from the book.
+        seen: Limit snapshots as they were.
+        then: The same with something neutralised.
+        marketing: The incentives that are taken away, one per review (0 or 1).
+    """
+    change = _assessed_from(then, -marketing) - _assessed_from(seen, np.zeros(len(marketing)))
+    return np.nan_to_num(change) @ neutral.assessment[1:]
+
+
+def _assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
+    """What a limit formula reads of snapshots, in the shape in which it acts on the log of the limit."""
+    column = _columns(matrix)
+    verified, proxy = column("income_verified"), column("income_proxy")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        income = np.log(np.where(np.isnan(verified), proxy, verified))
+        spent = np.log(column("spend_avg_12m"))
+    return np.column_stack(
+        [
+            income,
+            spent,
+            np.minimum(column("account_age"), TENURE_CEILING),
+            np.nan_to_num(column("bureau_lenders")),
+            np.nan_to_num(column("bureau_enq_3m")),
+            np.nan_to_num(column("dti_ratio")),
+            column("own_late_count_6m") > 0,
+            column("shared_device_risk"),
+            column("competition_index"),
+            marketing,
+        ]
+    )
+
+
+def without_misreading(matrix: Matrix, date: str, neutral: Neutral) -> Matrix:
+    """Limit snapshots as they would be if income were known and spending that of the income."""
+    column = _columns(matrix)
+    changed = matrix.values.copy()
+
+    def put(name: str, values: Floats | float) -> None:
+        if name in matrix.features:
+            changed[:, matrix.features.index(name)] = values
+
+    verified, proxy = column("income_verified"), column("income_proxy")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inferred = np.exp(_applied(neutral.income, np.log(proxy), np.log(column("spend_avg_12m"))))
+        income = np.where(np.isnan(verified), inferred, verified)
+        read = np.where(np.isnan(verified), proxy, verified)
+        # What a borrower earns in the long run is the mean over all that was seen of him.
+        lasting = pd.Series(np.log(income)).groupby(matrix.keys["borrower_id"].to_numpy()).transform("mean")
+        usual = np.exp(neutral.spending + lasting.to_numpy())
+        ratio = read / income
+        calendar = matrix.keys[date].dt.month.to_numpy() - 1
+        put("income_proxy", income)
+        put("spend_avg_12m", usual)
+        put("festival_adj_spend", usual)
+        put("spend_surge_1m", neutral.surge[calendar])
+        put("spend_income_ratio_3m", usual / income)
+        put("cash_buffer", column("liquid_assets_30d") / usual)
+        for name in ("dti_ratio", "own_balance_to_income"):
+            put(name, column(name) * ratio)
+    for name, value in neutral.usual.items():
+        put(name, value)
+    return Matrix(matrix.keys, changed, matrix.features)
+
+
+def without_competition(
+    matrix: Matrix, date: str, neutral: Neutral, features: FeatureParameters, draws: Draws, draw: int
+) -> Matrix:
+    """Snapshots without the applications and loans that competition brought, and with its index at zero.
+
+    Which of them it brought nobody can see: each is dropped with the chance that the estimated pull gives it.
+
+    Args:
+        matrix: Snapshots of the limit or the release reader.
+        date: Key that tells their day.
+        neutral: Estimates from the book.
+        features: How obligations are read.
+        draws: Random numbers of the borrowers of the rows.
+        draw: Number of the draw.
+    """
+    column = _columns(matrix)
+    changed = matrix.values.copy()
+    month = matrix.keys["month"].to_numpy(np.int64)
+    region = matrix.keys["region"].to_numpy(np.int64)
+    kept = {months: _kept_share(neutral, month, region, months) for months in (1, 3, 6, LOAN_MONTHS)}
+
+    def put(name: str, values: Floats) -> None:
+        if name in matrix.features:
+            changed[:, matrix.features.index(name)] = values
+
+    def thinned(stream: str, count: Floats, months: int) -> Floats:
+        uniform = draws.uniform(f"without_competition/{stream}", index=draw)
+        known = np.nan_to_num(np.maximum(count, 0.0))
+        return np.where(np.isnan(count), np.nan, binom.ppf(uniform, known, kept[months]))
+
+    counted, left = np.zeros(len(month)), np.zeros(len(month))
+    latest = np.ones(len(month))
+    for name, months in APPLICATIONS:
+        count = column(name)
+        left = left + thinned(name, count - counted, months)
+        counted = count
+        put(name, left)
+        if months == 1:
+            latest = _ratio(left, count, kept[1])
+    for name in ("mp_apps_7d", "mp_apps_30d"):
+        put(name, np.round(column(name) * latest))
+    lenders = column("bureau_lenders")
+    stay = thinned("bureau_lenders", lenders, LOAN_MONTHS)
+    put("bureau_lenders", stay)
+    share = _ratio(stay, lenders, kept[LOAN_MONTHS])
+    for name in ("bureau_new_loans_3m", "mp_lenders_90d"):
+        put(name, np.round(column(name) * _ratio(stay, lenders, kept[3])))
+    put("bureau_data_age", column("bureau_data_age") / kept[LOAN_MONTHS])
+    told = draws.uniform("without_competition/late", index=draw) < kept[LOAN_MONTHS]
+    for name in ("bureau_dpd_max_24m", "bureau_m2_count_24m"):
+        put(name, np.where(told, column(name), 0.0 * column(name)))
+    balance = column("bureau_unsecured_bal")
+    put("bureau_unsecured_bal", balance * share)
+    relief = np.nan_to_num(balance * (1 - share)) * features.interest_loading / features.instalment_months
+    obligation, dti = column("monthly_obligation"), column("dti_ratio")
+    put("monthly_obligation", obligation - relief)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        income = obligation / dti
+        eased = np.where(obligation > 0, relief / income, 0.0)
+    put("dti_ratio", dti - eased)
+    put("dti_after_draw", column("dti_after_draw") - eased)
+    put("competition_index", np.zeros(len(month)))
+    return Matrix(matrix.keys, changed, matrix.features)
+
+
+def with_limits(requests: Matrix, reviews: pd.DataFrame) -> Matrix:
+    """Release snapshots with the features that read the limit, if reviews had put other limits in force.
+
+    Args:
+        requests: Release snapshots, with their keys.
+        reviews: borrower_id, reviewed_on and limit_after (RMB), sorted by borrower and date.
+    """
+    keys = requests.keys
+    today = _limit_on(keys, reviews, 0)
+    earlier = _limit_on(keys, reviews, 90)
+    balance = keys["balance"].to_numpy(np.float64)
+    amount = keys["amount"].to_numpy(np.float64)
+    changed = requests.values.copy()
+    by_name = {
+        "limit_change_90d": today / earlier - 1,
+        "own_utilization": balance / today,
+        "requested_to_available": amount / np.maximum(today - balance, 1.0),
+    }
+    for name, values in by_name.items():
+        if name in requests.features:
+            changed[:, requests.features.index(name)] = values
+    return Matrix(keys, changed, requests.features)
+
+
+def _limit_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> Floats:
+    """Limit in force (RMB) of each request's borrower so many days before it; NaN before the first review."""
+    asked = pd.DataFrame(
+        {
+            "row": np.arange(len(keys)),
+            "borrower_id": keys["borrower_id"].to_numpy(),
+            "on": keys["requested_on"].to_numpy() - np.timedelta64(days_before, "D"),
+        }
+    ).sort_values("on", kind="stable")
+    known = reviews[["borrower_id", "reviewed_on", "limit_after"]].sort_values("reviewed_on", kind="stable")
+    known = known.assign(reviewed_on=known["reviewed_on"].astype(asked["on"].dtype))
+    found = pd.merge_asof(asked, known, left_on="on", right_on="reviewed_on", by="borrower_id")
+    return found.sort_values("row")["limit_after"].to_numpy(np.float64)
+
+
+def _pull(reviews: Matrix, enquiries: Floats, index: Floats) -> float:
+    """Log-rate of enquiries per unit of the index, from means by region and month with effects of both."""
+    cells = pd.DataFrame(
+        {
+            "region": reviews.keys["region"].to_numpy(),
+            "month": reviews.keys["month"].to_numpy(),
+            "enquiries": np.nan_to_num(enquiries),
+            "index": index,
+        }
+    )
+    cells = cells.groupby(["region", "month"], as_index=False).agg(
+        enquiries=("enquiries", "mean"), index=("index", "mean"), rows=("index", "size")
+    )
+    cells = cells[(cells["enquiries"] > 0) & (cells["rows"] >= 20)]
+    if len(cells) < 30 or cells["index"].std() == 0:
+        return 0.0
+    weight = np.sqrt((cells["enquiries"] * cells["rows"]).to_numpy())
+    effects = pd.get_dummies(cells[["region", "month"]].astype(str), dtype=float).to_numpy()
+    design = np.column_stack([cells["index"].to_numpy(), effects]) * weight[:, None]
+    found = np.linalg.lstsq(design, np.log(cells["enquiries"].to_numpy()) * weight, rcond=None)[0]
+    return float(max(found[0], 0.0))
+
+
+def _recent(competition: Floats, first_month: int, keys: pd.DataFrame) -> Floats:
+    """Mean competition index of each row's region over its six months.
+
+    Over half a year more borrowing begets more (a debt leaves a gap that the next one fills), and that counts.
+    """
+    month, region = (keys[name].to_numpy(np.int64) for name in ("month", "region"))
+    return np.asarray(_index(competition, first_month, month, region, 6).mean(axis=1))
+
+
+def _index(
+    competition: Floats, first_month: int, month: NDArray[np.int64], region: NDArray[np.int64], months: int
+) -> Floats:
+    """Competition index of each row's region in each of its latest months."""
+    at = month.astype(np.int64)[:, None] - first_month - np.arange(months)[None, :]
+    return np.asarray(competition[np.clip(at, 0, len(competition) - 1), region[:, None]])
+
+
+def _kept_share(neutral: Neutral, month: NDArray[np.int64], region: NDArray[np.int64], months: int) -> Floats:
+    """Share of the applications of the last months that would have come without competition."""
+    pulled: Floats = np.exp(
+        neutral.pull * _index(neutral.competition, neutral.first_month, month, region, months)
+    )
+    return np.asarray(1 / pulled.mean(axis=1))
+
+
+def _columns(matrix: Matrix) -> Callable[[str], Floats]:
+    """Reads a feature of the matrix by name; all missing where the matrix has none of that name."""
+    position = {name: place for place, name in enumerate(matrix.features)}
+
+    def column(name: str) -> Floats:
+        if name not in position:
+            return np.full(len(matrix.values), np.nan)
+        return matrix.values[:, position[name]].astype(np.float64)
+
+    return column
+
+
+def _ratio(part: Floats, whole: Floats, otherwise: Floats) -> Floats:
+    """Part / whole, and the expected share where there is nothing to divide."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, otherwise)
+
+
+def _least_squares(inputs: Floats, target: Floats) -> Floats:
+    design = np.column_stack([np.ones(len(target)), inputs])
+    return np.asarray(np.linalg.lstsq(design, target, rcond=None)[0])
+
+
+def _applied(coefficients: Floats, *inputs: Floats) -> Floats:
+    total = np.full(len(inputs[0]), coefficients[0])
+    for weight, values in zip(coefficients[1:], inputs, strict=True):
+        total = total + weight * values
+    return total
+
+
+def _median(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0

@@ -1,0 +1,182 @@
+"""The cause ledger and the true causes: exact, consistent with the decisions, and near each other."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench
+from data.book import Book
+from data.limit_rules import recorded_slip, replayed_limits
+from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
+from data.schema import STREAMS
+from explanations.causes import Ledger
+from explanations.lag_audit import by_days, by_stream, lag_audit
+from explanations.neutral import estimate, without_misreading
+from explanations.truth import true_conflicts
+from features.matrix import Matrix, whole_matrix
+from features.reread import reread
+from models.decisions import decide_requests, limit_rules
+from models.limit_model import LimitModel
+from models.release_model import ReleaseModel
+from training.from_book import fit_limit_on, fit_release_on
+from training.periods import request_splits
+from training.splits import CALIBRATION, OUT_OF_TIME
+
+
+@dataclass(frozen=True)
+class Lender:
+    book: Book
+    settings: workbench.Settings
+    reviews: Matrix
+    limit: LimitModel
+    release: ReleaseModel
+    decided: pd.DataFrame
+    conflicts: np.ndarray
+
+    @property
+    def ledger(self) -> Ledger:
+        s = self.settings
+        return Ledger(self.book, self.reviews, self.limit, self.release, s.features, s.models, s.explanations)
+
+
+@pytest.fixture(scope="module")
+def lender(small_book: Book, settings: workbench.Settings) -> Lender:
+    requests, reviews = (whole_matrix(small_book, kind, settings.features) for kind in ("request", "review"))
+    limit = fit_limit_on(small_book, reviews, settings.training)
+    release = fit_release_on(small_book, requests, settings.training, settings.models)
+    split = request_splits(small_book, requests.keys, settings.training)
+    decided = decide_requests(
+        small_book, requests, reviews, limit, release, split == CALIBRATION, settings.models
+    )
+    # More of them than out of time alone would give a book so small.
+    chosen = (decided["favoured"] & decided["refused"]).to_numpy(bool) & (decided["month"] >= 13).to_numpy()
+    assert (split[chosen] == OUT_OF_TIME).any()
+    ids = decided.loc[chosen, "request_id"].to_numpy()
+    return Lender(small_book, settings, reviews, limit, release, decided, ids)
+
+
+@pytest.fixture(scope="module")
+def by_ledger(lender: Lender) -> np.ndarray:
+    return lender.ledger.conflicts(lender.conflicts)
+
+
+@pytest.fixture(scope="module")
+def by_truth(lender: Lender) -> np.ndarray:
+    s = lender.settings
+    return true_conflicts(lender.book, lender.conflicts, lender.limit, lender.release, s.features, s.models)
+
+
+def test_with_all_causes_on_every_conflict_is_there(by_ledger: np.ndarray, by_truth: np.ndarray) -> None:
+    assert len(by_ledger) > 30
+    assert (by_ledger[:, -1] == 1).all()
+    assert (by_truth[:, -1] == 1).all()
+
+
+def test_shares_sum_to_one_to_a_trillionth(lender: Lender) -> None:
+    some = lender.conflicts[:10]
+    shares = lender.ledger.shares(some)
+    assert list(shares) == ["request_id", *CAUSES]
+    assert (shares["request_id"] == some).all()
+    np.testing.assert_allclose(shares[list(CAUSES)].sum(axis=1), 1, atol=1e-12)
+
+
+def test_the_ledger_of_a_conflict_does_not_depend_on_the_others(lender: Lender) -> None:
+    ledger = lender.ledger
+    some, fewer = ledger.shares(lender.conflicts[:12]), ledger.shares(lender.conflicts[3:7])
+    pd.testing.assert_frame_equal(some.iloc[3:7].reset_index(drop=True), fewer)
+
+
+def test_no_conflicts_no_shares(lender: Lender) -> None:
+    assert lender.ledger.shares(lender.conflicts[:0]).shape == (0, 1 + len(CAUSES))
+
+
+def test_policy_is_told_exactly(by_ledger: np.ndarray, by_truth: np.ndarray) -> None:
+    """It acts on the decision alone, and the lender has his policy table."""
+    column = SUBSETS.index(frozenset(MECHANISMS) - {"policy"})
+    np.testing.assert_array_equal(by_ledger[:, column], by_truth[:, column])
+
+
+def test_the_ledger_comes_near_the_truth(by_ledger: np.ndarray, by_truth: np.ndarray) -> None:
+    apart = np.abs(by_ledger.mean(axis=0) - by_truth.mean(axis=0))
+    assert apart.max() < 0.2
+    agree = 1 - np.abs(by_ledger - by_truth).mean()
+    assert agree > 0.75
+
+
+def test_the_true_worlds_differ_by_every_mechanism(by_truth: np.ndarray) -> None:
+    for name in MECHANISMS:
+        off = SUBSETS.index(frozenset(MECHANISMS) - {name})
+        assert by_truth[:, off].mean() < 1, name
+
+
+def test_a_slip_that_refused_is_never_genuine_risk(lender: Lender) -> None:
+    decided = lender.decided.set_index("request_id")
+    slipped = [one for one in lender.conflicts if decided.loc[one, "refused_by"] == "slip"]
+    assert slipped
+    shares = lender.ledger.shares(np.array(slipped))
+    assert (shares["error"] > 0.1).all()
+    assert shares["residual"].abs().max() == 0
+
+
+def test_the_record_replays_to_itself(lender: Lender) -> None:
+    reviews = lender.book.whole("limit_reviews")
+    rules = limit_rules(lender.book)
+    before, after = replayed_limits(
+        reviews, reviews["limit_assessed"].to_numpy(np.float64), recorded_slip(reviews, rules), rules
+    )
+    np.testing.assert_allclose(before, reviews["limit_before"], atol=rules.round_to * 1.01)
+    same = np.abs(after - reviews["limit_after"]) < 1
+    assert same.mean() > 0.999
+
+
+def test_estimates_find_what_the_world_was_made_with(lender: Lender) -> None:
+    world = lender.settings.world
+    found = estimate(lender.reviews, lender.book.whole("market"), str(lender.book.manifest.first_month))
+    # Constant first, then income, spending, tenure, lenders, enquiries, …, competition, marketing.
+    rules = world.limit_reviews
+    assert found.assessment[1] == pytest.approx(rules.income / rules.income_scale, rel=0.15)
+    assert found.assessment[2] == pytest.approx(rules.spending / rules.spending_scale, rel=0.15)
+    assert found.assessment[-2] == pytest.approx(rules.competition, rel=0.3)
+    assert found.assessment[-1] == pytest.approx(rules.marketing, rel=0.1)
+    assert 0.2 < found.pull < 2
+
+
+def test_without_misreading_the_same_income_gets_the_same_spending(lender: Lender) -> None:
+    found = estimate(lender.reviews, lender.book.whole("market"), str(lender.book.manifest.first_month))
+    shown = reread(lender.book, lender.conflicts, lender.settings.features)
+    neutral = without_misreading(shown.reviews, "reviewed_on", found)
+    column = {name: neutral.values[:, place] for place, name in enumerate(neutral.features)}
+    paid = ~np.isnan(column["income_verified"])
+    np.testing.assert_array_equal(column["income_proxy"][paid], column["income_verified"][paid])
+    assert np.unique(column["discretionary_share_3m"]).size == 1
+    by_borrower = pd.Series(column["spend_avg_12m"]).groupby(neutral.keys["borrower_id"].to_numpy())
+    assert (by_borrower.nunique() == 1).all()
+
+
+def test_up_to_date_snapshots_are_those_of_a_book_without_lags(lender: Lender, tmp_path: Path) -> None:
+    book = lender.book
+    fresh = reread(book, lender.conflicts, lender.settings.features, up_to_date=True)
+    seen = reread(book, lender.conflicts, lender.settings.features)
+    lenders = seen.requests.features.index("bureau_new_loans_3m")
+    assert (fresh.requests.values[:, lenders] >= seen.requests.values[:, lenders]).all()
+    assert (fresh.requests.values[:, lenders] > seen.requests.values[:, lenders]).any()
+    assert replace(fresh.requests, values=seen.requests.values).keys.equals(seen.requests.keys)
+
+
+def test_the_lag_audit_scores_every_conflict_once_with_each_stream(lender: Lender) -> None:
+    s = lender.settings
+    conflicts = lender.decided[lender.decided["request_id"].isin(lender.conflicts)].reset_index(drop=True)
+    audit = lag_audit(lender.book, conflicts, lender.limit, lender.release, s.features, s.models)
+    assert len(audit) == len(STREAMS) * len(conflicts)
+    assert (audit["days_stale"] >= 0).all()
+    assert set(audit["days_stale"][audit["stream"] == "bureau"] <= 182) == {True}
+    streams = by_stream(audit, conflicts["borrower_id"], s.explanations)
+    assert (streams["conflicts"] == len(conflicts)).all()
+    assert ((streams["low"] <= streams["share"]) & (streams["share"] <= streams["high"])).all()
+    # What one stream changes shows in its own features alone: a fresher agency leaves the limit as good as it was.
+    moved = audit.groupby("stream")["limit_change"].apply(lambda change: change.abs().mean())
+    assert moved["agency"] < moved["bureau"]
+    assert by_days(audit)["conflicts"].sum() == len(audit)

@@ -1,0 +1,98 @@
+"""The scorecard: right for the truth itself, near chance for random answers, resumed from its files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
+from explanations.scorecard import (
+    Scored,
+    accuracy,
+    calibration,
+    confusion,
+    error,
+    load,
+    save,
+    scorecard,
+    vanishing,
+)
+
+
+def made(seed: int, scenario: str = "baseline", noise: float = 0.0) -> Scored:
+    rng = np.random.default_rng(seed)
+    truth = rng.dirichlet(np.full(len(CAUSES), 0.3), 200)
+    answer = truth * (1 - noise) + noise * rng.dirichlet(np.ones(len(CAUSES)), 200)
+    return Scored(
+        seed=seed,
+        scenario=scenario,
+        borrower_id=np.arange(200) // 2,
+        truth=truth,
+        ledger=answer,
+        vanishes=(rng.random((200, len(MECHANISMS))) < truth[:, :-1]).astype(float),
+        observed=np.hstack([truth[:, :3] + rng.normal(0, 0.3, (200, 3)), rng.normal(size=(200, 2))]),
+    )
+
+
+def test_the_truth_itself_is_right_and_random_shares_are_not() -> None:
+    book = made(1)
+    assert accuracy(book.truth, book.truth) == 1
+    assert error(book.truth, book.truth) == 0
+    random = np.random.default_rng(0).dirichlet(np.ones(len(CAUSES)), 200)
+    assert accuracy(random, book.truth) < 0.4
+    assert error(random, book.truth) > 0.1
+
+
+def test_a_ledger_that_is_the_truth_holds_every_target() -> None:
+    rows = scorecard([made(1), made(2)], seed=3)
+    assert {"name", "value", "unit", "target", "holds", "seed", "scenario"} == set(rows[0])
+    judged = [row for row in rows if row["holds"] is not None]
+    assert judged
+    assert all(row["holds"] for row in judged)
+
+
+def test_a_noisy_ledger_misses_what_can_be_reached() -> None:
+    rows = scorecard([made(1, noise=0.9), made(2, noise=0.9)], seed=3)
+    overall = {row["name"]: row for row in rows if row["seed"] is None}
+    assert overall["dominant cause, accuracy"]["value"] < 0.9
+    assert overall["share, mean absolute error"]["value"] > 0.05
+
+
+def test_a_rise_counts_where_its_interval_is_above_zero() -> None:
+    calm, shocked = made(1), made(1, "policy_shock")
+    more = shocked.truth.copy()
+    more[:, 0] += 0.3
+    rows = scorecard([calm, replace(shocked, truth=more, ledger=shocked.truth)], seed=3)
+    rise = {row["name"]: row for row in rows if row["name"].endswith("rise of policy")}
+    assert rise["truth: rise of policy"]["holds"]
+    assert rise["truth: rise of policy"]["value"] == pytest.approx(0.3)
+    assert not rise["ledger: rise of policy"]["holds"]
+
+
+def test_calibration_tells_how_many_vanish() -> None:
+    book = made(4)
+    table = calibration(book)
+    assert table["conflicts"].sum() == len(book.truth) * len(MECHANISMS)
+    assert np.abs(table["said"] - table["vanish"])[table["conflicts"] > 50].max() < 0.15
+
+
+def test_the_confusion_counts_strong_conflicts() -> None:
+    book = made(5)
+    strong = (book.truth.max(axis=1) >= 0.5).sum()
+    assert confusion([book])[list(CAUSES)].to_numpy().sum() == strong
+    assert np.trace(confusion([book])[list(CAUSES)].to_numpy()) == strong
+
+
+def test_a_book_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    book = made(6, "downturn")
+    save(book, tmp_path / "book.parquet")
+    again = load(tmp_path / "book.parquet", 6, "downturn")
+    for name in ("borrower_id", "truth", "ledger", "vanishes", "observed"):
+        np.testing.assert_array_equal(getattr(book, name), getattr(again, name))
+
+
+def test_what_vanishes_is_read_off_the_worlds() -> None:
+    kept = np.ones((1, len(SUBSETS)))
+    kept[0, SUBSETS.index(frozenset(MECHANISMS) - {"error"})] = 0
+    np.testing.assert_array_equal(vanishing(kept), [[0, 0, 0, 0, 1]])
