@@ -122,30 +122,33 @@ def observable_optimum(books: list[Scored], seed: int) -> list[Floats]:
     """
     import lightgbm
 
-    answers: list[Floats] = []
-    for book in books:
-        others = [other for other in books if other.seed != book.seed]
-        inputs = np.concatenate([np.hstack([other.observed, other.ledger]) for other in others])
-        target = np.concatenate([other.truth for other in others])
-        parameters = {
-            "objective": "l2",
-            "learning_rate": 0.05,
-            "num_leaves": 15,
-            "min_data_in_leaf": 20,
-            "feature_fraction": 0.5,
-            "deterministic": True,
-            "force_row_wise": True,
-            "seed": seed,
-            "verbosity": -1,
-        }
-        columns = [
-            lightgbm.train(parameters, lightgbm.Dataset(inputs, target[:, cause]), 150).predict(
-                np.hstack([book.observed, book.ledger])
-            )
+    parameters = {
+        "objective": "l2",
+        "learning_rate": 0.05,
+        "num_leaves": 15,
+        "min_data_in_leaf": 20,
+        "feature_fraction": 0.5,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed,
+        "verbosity": -1,
+    }
+    fitted = {}
+    for held_out in sorted({book.seed for book in books}):
+        others = [book for book in books if book.seed != held_out]
+        inputs = np.concatenate([_observables(book) for book in others])
+        target = np.concatenate([book.truth for book in others])
+        fitted[held_out] = [
+            lightgbm.train(parameters, lightgbm.Dataset(inputs, target[:, cause]), 150)
             for cause in range(len(CAUSES))
         ]
-        answers.append(np.column_stack(columns))
-    return answers
+    return [
+        np.column_stack([model.predict(_observables(book)) for model in fitted[book.seed]]) for book in books
+    ]
+
+
+def _observables(book: Scored) -> Floats:
+    return np.hstack([book.observed, book.ledger])
 
 
 def scorecard(books: list[Scored], seed: int) -> list[dict[str, Any]]:
