@@ -36,7 +36,9 @@ def answer(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[Text,
         conflicts=count(counts["conflicts"]),
         share=share(counts["conflicts"], counts["favoured"]),
     )
-    return (how_many, _how_bad(explanation.summary["bad_rates"]), _why(rows))
+    told = (how_many, _how_bad(explanation.summary["bad_rates"]), _why(rows))
+    means = explanation.summary.get("causes", {}).get("mean_share")
+    return (*told, _to_blame(means)) if means else told
 
 
 def key_figures(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[KeyFigure, ...]:
@@ -141,6 +143,15 @@ def _why(rows: Sequence[ContrastRow]) -> Text:
         share=share(math.fsum(mean for _, mean in main), total, digits=0),
         gap=push(total),
     )
+
+
+def _to_blame(mean_share: dict[str, float]) -> Text:
+    ordered = sorted(mean_share, key=lambda name: (-mean_share[name], name))
+    parts = [
+        say("causes.part", cause=say(f"cause.{name}"), share=share(mean_share[name], digits=0))
+        for name in ordered
+    ]
+    return say("answer.causes", causes=joined(parts))
 
 
 def _bad_figure(rates: dict[str, dict[str, Any]], cohort: str) -> KeyFigure:

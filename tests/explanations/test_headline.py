@@ -15,7 +15,10 @@ def with_rates(explanation: Explanation, **rates: dict[str, Any]) -> Explanation
 
 
 def test_the_answer_says_how_many_how_bad_and_why(simulated: Explanation) -> None:
-    how_many, how_bad, why = answer(simulated, contrast_rows(simulated))
+    how_many, how_bad, why, causes = answer(simulated, contrast_rows(simulated))
+    largest = max(simulated.summary["causes"]["mean_share"].items(), key=lambda pair: pair[1])[1]
+    assert causes.en.startswith("What the conflicts are due to")
+    assert f"{largest:.0%}" in causes.en
     assert how_many.en == (
         "Of 5,925 draw requests the limit model favoured 1,160, "
         "and 260 of those (22.4%) were refused all the same."
@@ -50,13 +53,13 @@ def test_conflicts_that_no_score_refused_have_no_contributions(
 
 def test_unknown_outcomes_are_not_guessed(simulated: Explanation) -> None:
     unknown = {"known": 0, "bad": 0, "rate": None, "oracle_rate": None}
-    _, how_bad, _ = answer(with_rates(simulated, conflict=unknown), contrast_rows(simulated))
+    _, how_bad, *_ = answer(with_rates(simulated, conflict=unknown), contrast_rows(simulated))
     assert "is not known" in how_bad.en
 
 
 def test_a_reference_without_a_bad_request_gives_no_ratio(simulated: Explanation) -> None:
     spotless = {"known": 100, "bad": 0, "rate": 0.0, "oracle_rate": 0.0}
-    _, how_bad, _ = answer(with_rates(simulated, reference=spotless), contrast_rows(simulated))
+    _, how_bad, *_ = answer(with_rates(simulated, reference=spotless), contrast_rows(simulated))
     assert "(–;" in how_bad.en
 
 
