@@ -261,6 +261,8 @@ def truth(
     console = common.console
     settings = _settings_of(common)
     taken = _open(book)
+    if taken.manifest.source != "simulated":
+        raise CallError(f"{book} is not a simulated book: only a simulator can live its world through again.")
     store = _store(common, make=False)
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", _used(settings, taken, limit, release)) as tracked:
@@ -341,6 +343,32 @@ def ui(
     console.note("Starting the MLflow UI …")
     serve(
         common.home, host, port, lambda url: console.result(f"Open {url}\n(Ctrl-C ends the server)", url=url)
+    )
+
+
+@command(app, "reject-inference")
+def reject_inference(
+    common: Common,
+    book: BookOption,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table of the result (CSV).")],
+) -> None:
+    """Judge methods of reject inference by the true outcomes of a simulated book's refused requests."""
+    from data.atomic import whole_file
+    from training.reject_comparison import compare_reject_inference
+
+    console = common.console
+    settings = _settings_of(common)
+    taken = _open(book)
+    requests = _matrix(taken, "request", settings, console)
+    with console.step("Fitting the release model with each method"):
+        table = compare_reject_inference(taken, requests, settings.training, settings.models)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as aside:
+        table.to_csv(aside, index=False)
+    console.result(
+        f"{table.to_string(index=False, float_format='{:.4f}'.format)}\nWritten: {out}",
+        table=out,
+        rows=json.loads(table.to_json(orient="records")),
     )
 
 

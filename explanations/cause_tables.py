@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.mechanisms import CAUSES
 from explanations.bootstrap import mean_interval
 from explanations.explanation import Explanation
-from explanations.lag_audit import by_stream
+from explanations.lag_audit import by_days, by_stream
 from explanations.parameters import ExplanationParameters
 
 NOT_IDENTIFIABLE = {
@@ -50,6 +50,7 @@ def with_causes(
     if lag_audit is not None and len(lag_audit):
         streams = by_stream(lag_audit, explanation.conflicts["borrower_id"], parameters)
         summary["lag_audit"] = streams.to_dict("records")
+        summary["lag_audit_by_days"] = by_days(lag_audit).to_dict("records")
     return replace(explanation, causes=causes, lag_audit=lag_audit, summary=summary)
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 import workbench
 from data.book import Book
+from data.mechanisms import CAUSES
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
 
 CALL_WRONG, WORK_WRONG = 2, 1
@@ -74,6 +75,53 @@ def test_the_files_keep_their_contract(folder: Path) -> None:
         assert set(features.loc[features["cohort"] == "reference", "request_id"]) == set(
             reference["request_id"]
         )
+
+
+def test_the_causes_of_every_conflict_sum_to_one(folder: Path) -> None:
+    causes, conflicts, audit = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("causes", "conflicts", "lag_audit")
+    )
+    assert list(causes) == ["request_id", *CAUSES]
+    assert list(causes["request_id"]) == list(conflicts["request_id"])
+    np.testing.assert_allclose(causes[list(CAUSES)].sum(axis=1), 1, atol=1e-12)
+    assert set(audit["request_id"]) == set(conflicts["request_id"])
+    summary = json.loads((folder / "summary.json").read_text())
+    np.testing.assert_allclose(sum(summary["causes"]["mean_share"].values()), 1, atol=1e-12)
+
+
+def test_truth_tells_the_causes_of_the_same_conflicts(
+    folder: Path, home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    told = answer(
+        call("truth", "--book", small_book.path, "--out", tmp_path, "--home", home, "--json", *SMALL)
+    )
+    truth = pd.read_parquet(str(told["table"]))
+    conflicts = pd.read_parquet(folder / "conflicts.parquet")
+    assert list(truth["request_id"]) == list(conflicts["request_id"])
+    np.testing.assert_allclose(truth[list(CAUSES)].sum(axis=1), 1, atol=1e-12)
+
+
+def test_the_scorecard_is_resumed_by_book_and_says_the_same(home: Path, tmp_path: Path) -> None:
+    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline,operator_errors"]
+    words += ["--borrowers", 1500, "--out", tmp_path, "--home", home, "--json", *SMALL]
+    first = answer(call(*words))["scorecard"]
+    books = sorted((tmp_path / "books").iterdir())
+    assert len(books) == 2
+    made = [book.stat().st_mtime_ns for book in books]
+    written = (tmp_path / "scorecard.json").read_bytes()
+    books[1].unlink()
+    assert answer(call(*words))["scorecard"] == first
+    assert (tmp_path / "scorecard.json").read_bytes() == written
+    assert books[0].stat().st_mtime_ns == made[0]
+    assert isinstance(first, list)
+    control = next(row for row in first if row["name"].startswith("control: the truth itself"))
+    assert control["value"] == 1
+
+
+def test_a_scorecard_of_an_unknown_scenario_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused(call("scorecard", "--scenarios", "boom", "--out", out), CALL_WRONG, "boom", "policy_shock")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("model", "score"), [("release", "release_margin"), ("limit", "limit_score")])
@@ -157,12 +205,20 @@ def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: P
     assert given.drop(columns=["request_id", "base"]).mean().idxmax() == "PAY_0"
 
 
-def test_a_small_real_book_goes_through_too(real_data: Path, tmp_path: Path) -> None:
+def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell(
+    real_data: Path, tmp_path: Path
+) -> None:
     mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     file = real_data / "german_credit" / "german_credit.csv"
     answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
     said = answer(call("run", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
     assert said["counts"]["conflicts"] > 0  # type: ignore[index]
+    folder = Path(str(said["folder"]))
+    assert not (folder / "causes.parquet").exists()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert set(summary["causes"]["not_identifiable"]) == set(CAUSES) - {"residual"}
+    truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)
+    refused(truth, CALL_WRONG, "not a simulated book")
 
 
 def refused(result: Result, status: int, *said: str) -> None:
