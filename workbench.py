@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import sys
@@ -308,6 +309,7 @@ def scorecard(
     unknown = [name for name in names if name not in known]
     if unknown:
         raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(known)}.")
+    store = _store(common)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
         books += _scored(settings, seed, names, out, console)
@@ -321,7 +323,7 @@ def scorecard(
     for name, table in tables.items():
         with whole_file(out / f"{name}.csv") as aside:
             table.to_csv(aside, index=False)
-    with _store(common).run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
+    with store.run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
         overall = {row["name"]: row["value"] for row in rows if row["seed"] is None and not row["scenario"]}
         tracked.log_measures("fidelity", overall)
         tracked.log_artifact(out / "scorecard.json")
@@ -718,8 +720,11 @@ def _scored(
 
     from explanations import scorecard as scoring
 
-    made = settings.simulation.borrowers
-    paths = {name: out / "books" / f"{name}-{made}-seed{seed}.parquet" for name in scenarios}
+    made = _of_world(settings, seed, "baseline")
+    # Books of other parameters are not taken for these.
+    groups = {part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)}
+    key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
+    paths = {name: out / "books" / f"{name}-seed{seed}-{key}.parquet" for name in scenarios}
     models = None
     for name, path in paths.items():
         if not path.is_file():
@@ -766,9 +771,6 @@ def _score_book(
     console: Console,
 ) -> Scored:
     """The conflicts of a simulated book with the truth and the ledger's answer."""
-    import numpy as np
-
-    from data.mechanisms import shapley_shares
     from explanations import scorecard as scoring
     from explanations.causes import SCENES, Ledger
 
@@ -778,23 +780,7 @@ def _score_book(
     with console.step("Splitting every conflict into its causes", SCENES) as move:
         said = ledger.conflicts(ids, move)
     kept = _true_conflicts(book, conflicts, limit, release, settings, console)
-    row_of = reviews.keys.reset_index().set_index("review_id")["index"]
-    review = row_of.loc[conflicts["review_id"].astype("int64")].to_numpy()
-    figures = ["release_margin", "pd", "cutoff", "limit_score", "limit_before", "limit_after"]
-    observed = [
-        requests.values[conflicts["row"].to_numpy()],
-        reviews.values[review],
-        conflicts[figures].to_numpy(np.float64),
-    ]
-    return scoring.Scored(
-        seed=int(book.manifest.seed or 0),
-        scenario=str(book.manifest.scenario),
-        borrower_id=conflicts["borrower_id"].to_numpy(),
-        truth=shapley_shares(kept),
-        ledger=shapley_shares(said),
-        vanishes=scoring.vanishing(kept),
-        observed=np.hstack(observed).astype(np.float64),
-    )
+    return scoring.scored(book, conflicts, requests, reviews, said, kept)
 
 
 def _store(common: Common, *, make: bool = True) -> Store:

@@ -108,12 +108,7 @@ class Ledger:
             requests, reviews, on_request = shown.requests, shown.reviews, shown.on_request
             if "competition" not in on:
                 requests, reviews, on_request = (
-                    self._without_competition(part, date, neutral, draw)
-                    for part, date in (
-                        (requests, "requested_on"),
-                        (reviews, "reviewed_on"),
-                        (on_request, "requested_on"),
-                    )
+                    self._without_competition(part, neutral, draw) for part in (requests, reviews, on_request)
                 )
             marketing = np.zeros(len(recorded))
             if "misread" not in on:
@@ -133,9 +128,9 @@ class Ledger:
                         requests=asked,
                         probability=self.release.pd(asked.values),
                         missing=undecidable(self.book, asked, self.release),
-                        reviews=recorded[["borrower_id", "reviewed_on"]].assign(
+                        reviews=recorded[["review_id", "borrower_id", "reviewed_on"]].assign(
                             limit_before=before,
-                            limit=np.exp(score),
+                            limit_score=score,
                             slip=slipped,
                         ),
                         recomputed=None if "data_lag" in on else np.exp(self.limit.score(on_request.values)),
@@ -143,6 +138,6 @@ class Ledger:
                     ),
                 )
 
-    def _without_competition(self, matrix: Matrix, date: str, neutral: Neutral, draw: int) -> Matrix:
+    def _without_competition(self, matrix: Matrix, neutral: Neutral, draw: int) -> Matrix:
         draws = Draws(self.explanations.seed, matrix.keys["borrower_id"].to_numpy())
-        return without_competition(matrix, date, neutral, self.features, draws, draw)
+        return without_competition(matrix, neutral, self.features, draws, draw)

@@ -7,7 +7,7 @@ bureau ever heard of, and the true income of one borrower without payroll, stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,12 +141,7 @@ def _assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
 def without_misreading(matrix: Matrix, date: str, neutral: Neutral) -> Matrix:
     """Limit snapshots as they would be if income were known and spending that of the income."""
     column = _columns(matrix)
-    changed = matrix.values.copy()
-
-    def put(name: str, values: Floats | float) -> None:
-        if name in matrix.features:
-            changed[:, matrix.features.index(name)] = values
-
+    changed: dict[str, Floats | float] = {}
     verified, proxy = column("income_verified"), column("income_proxy")
     with np.errstate(divide="ignore", invalid="ignore"):
         inferred = np.exp(_applied(neutral.income, np.log(proxy), np.log(column("spend_avg_12m"))))
@@ -157,21 +152,19 @@ def without_misreading(matrix: Matrix, date: str, neutral: Neutral) -> Matrix:
         usual = np.exp(neutral.spending + lasting.to_numpy())
         ratio = read / income
         calendar = matrix.keys[date].dt.month.to_numpy() - 1
-        put("income_proxy", income)
-        put("spend_avg_12m", usual)
-        put("festival_adj_spend", usual)
-        put("spend_surge_1m", neutral.surge[calendar])
-        put("spend_income_ratio_3m", usual / income)
-        put("cash_buffer", column("liquid_assets_30d") / usual)
+        changed["income_proxy"] = income
+        changed["spend_avg_12m"] = usual
+        changed["festival_adj_spend"] = usual
+        changed["spend_surge_1m"] = neutral.surge[calendar]
+        changed["spend_income_ratio_3m"] = usual / income
+        changed["cash_buffer"] = column("liquid_assets_30d") / usual
         for name in ("dti_ratio", "own_balance_to_income"):
-            put(name, column(name) * ratio)
-    for name, value in neutral.usual.items():
-        put(name, value)
-    return Matrix(matrix.keys, changed, matrix.features)
+            changed[name] = column(name) * ratio
+    return _with(matrix, changed | neutral.usual)
 
 
 def without_competition(
-    matrix: Matrix, date: str, neutral: Neutral, features: FeatureParameters, draws: Draws, draw: int
+    matrix: Matrix, neutral: Neutral, features: FeatureParameters, draws: Draws, draw: int
 ) -> Matrix:
     """Snapshots without the applications and loans that competition brought, and with its index at zero.
 
@@ -179,21 +172,16 @@ def without_competition(
 
     Args:
         matrix: Snapshots of the limit or the release reader.
-        date: Key that tells their day.
         neutral: Estimates from the book.
         features: How obligations are read.
         draws: Random numbers of the borrowers of the rows.
         draw: Number of the draw.
     """
     column = _columns(matrix)
-    changed = matrix.values.copy()
+    changed: dict[str, Floats | float] = {}
     month = matrix.keys["month"].to_numpy(np.int64)
     region = matrix.keys["region"].to_numpy(np.int64)
     kept = {months: _kept_share(neutral, month, region, months) for months in (1, 3, 6, LOAN_MONTHS)}
-
-    def put(name: str, values: Floats) -> None:
-        if name in matrix.features:
-            changed[:, matrix.features.index(name)] = values
 
     def thinned(stream: str, count: Floats, months: int) -> Floats:
         uniform = draws.uniform(f"without_competition/{stream}", index=draw)
@@ -206,33 +194,33 @@ def without_competition(
         count = column(name)
         left = left + thinned(name, count - counted, months)
         counted = count
-        put(name, left)
+        changed[name] = left
         if months == 1:
             latest = _ratio(left, count, kept[1])
     for name in ("mp_apps_7d", "mp_apps_30d"):
-        put(name, np.round(column(name) * latest))
+        changed[name] = np.round(column(name) * latest)
     lenders = column("bureau_lenders")
     stay = thinned("bureau_lenders", lenders, LOAN_MONTHS)
-    put("bureau_lenders", stay)
+    changed["bureau_lenders"] = stay
     share = _ratio(stay, lenders, kept[LOAN_MONTHS])
     for name in ("bureau_new_loans_3m", "mp_lenders_90d"):
-        put(name, np.round(column(name) * _ratio(stay, lenders, kept[3])))
-    put("bureau_data_age", column("bureau_data_age") / kept[LOAN_MONTHS])
+        changed[name] = np.round(column(name) * _ratio(stay, lenders, kept[3]))
+    changed["bureau_data_age"] = column("bureau_data_age") / kept[LOAN_MONTHS]
     told = draws.uniform("without_competition/late", index=draw) < kept[LOAN_MONTHS]
     for name in ("bureau_dpd_max_24m", "bureau_m2_count_24m"):
-        put(name, np.where(told, column(name), 0.0 * column(name)))
+        changed[name] = np.where(told, column(name), 0.0 * column(name))
     balance = column("bureau_unsecured_bal")
-    put("bureau_unsecured_bal", balance * share)
+    changed["bureau_unsecured_bal"] = balance * share
     relief = np.nan_to_num(balance * (1 - share)) * features.interest_loading / features.instalment_months
     obligation, dti = column("monthly_obligation"), column("dti_ratio")
-    put("monthly_obligation", obligation - relief)
+    changed["monthly_obligation"] = obligation - relief
     with np.errstate(divide="ignore", invalid="ignore"):
         income = obligation / dti
         eased = np.where(obligation > 0, relief / income, 0.0)
-    put("dti_ratio", dti - eased)
-    put("dti_after_draw", column("dti_after_draw") - eased)
-    put("competition_index", np.zeros(len(month)))
-    return Matrix(matrix.keys, changed, matrix.features)
+    changed["dti_ratio"] = dti - eased
+    changed["dti_after_draw"] = column("dti_after_draw") - eased
+    changed["competition_index"] = np.zeros(len(month))
+    return _with(matrix, changed)
 
 
 def with_limits(requests: Matrix, reviews: pd.DataFrame) -> Matrix:
@@ -247,16 +235,12 @@ def with_limits(requests: Matrix, reviews: pd.DataFrame) -> Matrix:
     earlier = _limit_on(keys, reviews, 90)
     balance = keys["balance"].to_numpy(np.float64)
     amount = keys["amount"].to_numpy(np.float64)
-    changed = requests.values.copy()
     by_name = {
         "limit_change_90d": today / earlier - 1,
         "own_utilization": balance / today,
         "requested_to_available": amount / np.maximum(today - balance, 1.0),
     }
-    for name, values in by_name.items():
-        if name in requests.features:
-            changed[:, requests.features.index(name)] = values
-    return Matrix(keys, changed, requests.features)
+    return _with(requests, by_name)
 
 
 def _limit_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> Floats:
@@ -320,6 +304,15 @@ def _kept_share(neutral: Neutral, month: NDArray[np.int64], region: NDArray[np.i
         neutral.pull * _index(neutral.competition, neutral.first_month, month, region, months)
     )
     return np.asarray(1 / pulled.mean(axis=1))
+
+
+def _with(matrix: Matrix, changed: Mapping[str, Floats | float]) -> Matrix:
+    """The matrix with some features changed; those that it does not have are passed over."""
+    values = matrix.values.copy()
+    for name, column in changed.items():
+        if name in matrix.features:
+            values[:, matrix.features.index(name)] = column
+    return Matrix(matrix.keys, values, matrix.features)
 
 
 def _columns(matrix: Matrix) -> Callable[[str], Floats]:

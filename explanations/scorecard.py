@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from data.atomic import whole_file
-from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
+from data.book import Book
+from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
+from features.matrix import Matrix
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +31,9 @@ BUILT_FOR = {
     "operator_errors": "error",
 }
 """The cause that each scenario was built to make larger."""
+
+FIGURES = ("release_margin", "pd", "cutoff", "limit_score", "limit_before", "limit_after")
+"""What the decisions show of each conflict besides its snapshots."""
 
 BINS = np.linspace(0, 1, 6)
 
@@ -54,6 +59,36 @@ class Scored:
     ledger: Floats
     vanishes: Floats
     observed: Floats
+
+
+def scored(
+    book: Book, conflicts: pd.DataFrame, requests: Matrix, reviews: Matrix, said: Floats, kept: Floats
+) -> Scored:
+    """The conflicts of a simulated book with the truth and the ledger's answer.
+
+    Args:
+        book: The book.
+        conflicts: Decisions on its conflicts (see `models.decisions`), with `row`, the request's place in `requests`.
+        requests: Release snapshots of all requests.
+        reviews: Limit snapshots of all reviews.
+        said: The ledger's K by conflict and subset of mechanisms.
+        kept: The true K by conflict and subset.
+    """
+    review = pd.Index(reviews.keys["review_id"]).get_indexer(pd.Index(conflicts["review_id"].astype("int64")))
+    observed = (
+        requests.values[conflicts["row"].to_numpy()],
+        reviews.values[review],
+        conflicts[list(FIGURES)].to_numpy(np.float64),
+    )
+    return Scored(
+        seed=int(book.manifest.seed or 0),
+        scenario=str(book.manifest.scenario),
+        borrower_id=conflicts["borrower_id"].to_numpy(),
+        truth=shapley_shares(kept),
+        ledger=shapley_shares(said),
+        vanishes=vanishing(kept),
+        observed=np.hstack(observed).astype(np.float64),
+    )
 
 
 def vanishing(kept: Floats) -> Floats:

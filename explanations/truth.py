@@ -32,9 +32,6 @@ LIVED = ("data_lag", "competition", "misread", "error")
 WORLDS = 2 ** len(LIVED)
 """Worlds that are lived through again: each combination of these."""
 
-WORLDS = 2 ** len(LIVED)
-"""Worlds that are lived through again: each combination of these."""
-
 OnWorld = Callable[[int], None]
 
 
@@ -66,11 +63,10 @@ def true_conflicts(
     """
     at = {subset: column for column, subset in enumerate(SUBSETS)}
     kept = np.zeros((len(request_ids), len(SUBSETS)))
-    policy = book.whole("policy")
+    policy, rules = book.whole("policy"), limit_rules(book)
     for done, (on, shown, to_review) in enumerate(_worlds(book, request_ids, features), start=1):
-        rules = limit_rules(book)
-        reviews = shown.reviews.keys[["borrower_id", "reviewed_on", "limit_before"]].assign(
-            limit=np.exp(limit.score(to_review.reviews.values)),
+        reviews = shown.reviews.keys[["review_id", "borrower_id", "reviewed_on", "limit_before"]].assign(
+            limit_score=limit.score(to_review.reviews.values),
             slip=recorded_slip(shown.reviews.keys, rules),
         )
         scene = Scene(

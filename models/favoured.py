@@ -18,7 +18,12 @@ SHOWN = ("review_id", "limit_score", "limit_before", "limit_after")
 _ALL_DAYS = 2**32  # more than there are days in int32: a borrower's number times this leaves room for the day
 
 
-def favoured(requests: pd.DataFrame, reviews: pd.DataFrame, parameters: FavouredParameters) -> pd.DataFrame:
+def favoured(
+    requests: pd.DataFrame,
+    reviews: pd.DataFrame,
+    parameters: FavouredParameters,
+    recomputed: Floats | None = None,
+) -> pd.DataFrame:
     """The review that favours each draw request, if one does.
 
     A review favours a request if it lies at most `window_days` before it (the same day counts), its
@@ -30,6 +35,7 @@ def favoured(requests: pd.DataFrame, reviews: pd.DataFrame, parameters: Favoured
         reviews: review_id, borrower_id, reviewed_on, limit_before (RMB), limit_score (log-RMB, of the limit
             model) and slip (recorded over ruled limit, 1 where there was no slip) by review, in any order.
         parameters: Window and least raise.
+        recomputed: Limit (RMB, before slips) that counts for each request in place of the reviews' own (replays).
 
     Returns:
         By request, in its order: review_id, limit_score (log-RMB), limit_before and limit_after (RMB, the
@@ -37,17 +43,19 @@ def favoured(requests: pd.DataFrame, reviews: pd.DataFrame, parameters: Favoured
         the latest review up to the request, and missing where there is none.
     """
     ordered = reviews.sort_values(["borrower_id", "reviewed_on"], kind="stable", ignore_index=True)
-    limit = np.exp(_floats(ordered, "limit_score")) * _floats(ordered, "slip")
+    slip = _floats(ordered, "slip")
+    limit = np.exp(_floats(ordered, "limit_score")) * slip
     ordered = ordered.assign(limit_after=limit, review_id=ordered["review_id"].astype("Int64"))
     oldest, in_window, latest = _reviews_before(requests, ordered, parameters.window_days)
-    raised = limit >= parameters.raise_from * _floats(ordered, "limit_before")
+    least = parameters.raise_from * _floats(ordered, "limit_before")
     needed = _floats(requests, "amount") + _floats(requests, "balance")
     chosen = np.full(len(requests), -1, dtype=np.int64)
     # Reviews in a window are few and requests many: one step back in time for all requests at once.
     for back in range(int((latest - in_window).max(initial=-1)) + 1):
         asking = np.flatnonzero((chosen < 0) & (latest - back >= in_window))
         review = latest[asking] - back
-        favours = raised[review] & (needed[asking] <= limit[review])
+        executed = limit[review] if recomputed is None else recomputed[asking] * slip[review]
+        favours = (executed >= least[review]) & (needed[asking] <= executed)
         chosen[asking[favours]] = review[favours]
     shown = np.where(chosen >= 0, chosen, np.where(latest >= oldest, latest, -1))
     found = ordered[list(SHOWN)].reindex(shown).set_index(requests.index)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.matrix import Matrix
 from models.boosted import Floats
+from models.favoured import favoured
 from models.parameters import ModelsParameters
 from models.policy import decide, policy_in_force
 
@@ -27,8 +28,7 @@ class Scene:
         requests: Release snapshots, with the keys of `features.matrix.request_matrix`.
         probability: Calibrated PD of each request.
         missing: Requests on which the data do not allow a decision.
-        reviews: borrower_id, reviewed_on, limit_before (RMB), limit (RMB, the limit model's) and slip (recorded
-            over ruled limit) of every review of these borrowers.
+        reviews: Every review of these borrowers, as `models.favoured.favoured` reads them.
         recomputed: Limit (RMB) that the limit model gives on the day of each request, where that one counts.
         policy: The policy table of the book.
     """
@@ -51,37 +51,20 @@ def conflicts(scene: Scene, mechanisms: Collection[str], parameters: ModelsParam
     keys = scene.requests.keys
     slips = "error" in mechanisms
     raised_on = raises(scene, slips, parameters)
-    favoured = ~np.isnat(raised_on)
     in_force = _in_force(scene, raised_on, mechanisms)
     recorded = ["decision_system", "decision_executed", "random_release"]
     asked = keys if slips else keys.drop(columns=recorded, errors="ignore")
     decided = decide(asked, scene.requests, scene.probability, in_force, scene.missing, parameters.policy)
-    return np.asarray(favoured & decided["refused"].to_numpy(bool))
+    return np.asarray(~np.isnat(raised_on) & decided["refused"].to_numpy(bool))
 
 
 def raises(scene: Scene, slips: bool, parameters: ModelsParameters) -> NDArray[np.datetime64]:
-    """Day of the latest review that favours each request (as `models.favoured`), NaT where none does."""
-    keys = scene.requests.keys
-    asked = pd.DataFrame(
-        {
-            "request": np.arange(len(keys)),
-            "borrower_id": keys["borrower_id"].to_numpy(),
-            "requested_on": keys["requested_on"].to_numpy(),
-            "needed": keys["amount"].to_numpy(np.float64) + keys["balance"].to_numpy(np.float64),
-        }
-    )
-    pairs = asked.merge(scene.reviews, on="borrower_id")
-    ago = pairs["requested_on"] - pairs["reviewed_on"]
-    window = pd.Timedelta(days=parameters.favoured.window_days)
-    pairs = pairs[(ago >= pd.Timedelta(0)) & (ago <= window)]
-    limit = pairs["limit"] if scene.recomputed is None else scene.recomputed[pairs["request"]]
-    limit = limit * (pairs["slip"] if slips else 1.0)
-    raised = limit >= parameters.favoured.raise_from * pairs["limit_before"]
-    favouring = pairs[raised & (pairs["needed"] <= limit)]
-    latest = favouring.groupby("request")["reviewed_on"].max()
-    found = np.full(len(keys), np.datetime64("NaT", "s"))
-    found[latest.index.to_numpy()] = latest.to_numpy().astype("datetime64[s]")
-    return found
+    """Day of the latest review that favours each request (see `models.favoured`), NaT where none does."""
+    reviews = scene.reviews if slips else scene.reviews.assign(slip=1.0)
+    found = favoured(scene.requests.keys, reviews, parameters.favoured, scene.recomputed)
+    days = reviews.set_index("review_id")["reviewed_on"]
+    raised_on = days.reindex(found["review_id"].where(found["favoured"]).astype("Float64")).to_numpy()
+    return np.asarray(raised_on, dtype="datetime64[s]")
 
 
 def _in_force(scene: Scene, raised_on: NDArray[np.datetime64], mechanisms: Collection[str]) -> pd.DataFrame:

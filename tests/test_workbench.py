@@ -113,6 +113,8 @@ def test_the_scorecard_is_resumed_by_book_and_says_the_same(home: Path, tmp_path
     assert answer(call(*words))["scorecard"] == first
     assert (tmp_path / "scorecard.json").read_bytes() == written
     assert books[0].stat().st_mtime_ns == made[0]
+    answer(call(*words, "--set", "explanations.cause_draws=1"))
+    assert len(list((tmp_path / "books").iterdir())) == 4, "books of other parameters are not taken for these"
     assert isinstance(first, list)
     control = next(row for row in first if row["name"].startswith("control: the truth itself"))
     assert control["value"] == 1

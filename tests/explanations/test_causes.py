@@ -14,7 +14,7 @@ from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
 from data.schema import STREAMS
 from explanations.causes import Ledger
 from explanations.lag_audit import by_days, by_stream, lag_audit
-from explanations.neutral import estimate, without_misreading
+from explanations.neutral import estimate, with_limits, without_misreading
 from explanations.truth import true_conflicts
 from features.matrix import Matrix, whole_matrix
 from features.reread import reread
@@ -154,6 +154,17 @@ def test_without_misreading_the_same_income_gets_the_same_spending(lender: Lende
     assert np.unique(column["discretionary_share_3m"]).size == 1
     by_borrower = pd.Series(column["spend_avg_12m"]).groupby(neutral.keys["borrower_id"].to_numpy())
     assert (by_borrower.nunique() == 1).all()
+
+
+def test_the_recorded_limits_leave_release_snapshots_as_they_were_and_others_move_them(
+    lender: Lender,
+) -> None:
+    requests = reread(lender.book, lender.conflicts, lender.settings.features).requests
+    reviews = lender.book.whole("limit_reviews")
+    np.testing.assert_allclose(with_limits(requests, reviews).values, requests.values, rtol=1e-5)
+    twice = with_limits(requests, reviews.assign(limit_after=2 * reviews["limit_after"]))
+    at = requests.features.index("own_utilization")
+    np.testing.assert_allclose(twice.values[:, at], requests.values[:, at] / 2, rtol=1e-5)
 
 
 def test_up_to_date_snapshots_are_those_of_a_book_without_lags(lender: Lender, tmp_path: Path) -> None:
