@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 import os
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+import stages
 from commandline import (
     DEFAULT_HOME,
     BookOption,
@@ -28,30 +24,18 @@ from commandline import (
     command,
 )
 from data.errors import CallError, DataFault
+from settings import flat, settings_of, simulation_changes, used
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from data.blocks import BlockParameters
     from data.book import Book
-    from data.parameters import Parameters
-    from data.world import Simulation, World
     from explanations.explanation import Explanation
-    from explanations.parameters import ExplanationParameters
     from explanations.scorecard import Scored
-    from features.matrix import Kind, Matrix
-    from features.parameters import FeatureParameters
-    from models.boosted import Floats
+    from features.matrix import Kind
     from models.limit_model import LimitModel
-    from models.parameters import ModelsParameters
     from models.release_model import ReleaseModel
-    from training.from_book import Judged
-    from training.parameters import TrainingParameters
     from training.tracking import Run, Store
-
-BESIDE = Path(__file__).with_name("params.yaml")
-# A wheel has no place beside a module for a data file; pyproject.toml puts it there.
-PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
 
 app = typer.Typer(
     name="releasegap",
@@ -61,19 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All parameters, resolved: params.yaml, then `--params`, then `--set`."""
-
-    simulation: Simulation
-    blocks: BlockParameters
-    world: World
-    features: FeatureParameters
-    models: ModelsParameters
-    training: TrainingParameters
-    explanations: ExplanationParameters
 
 
 @command(app, "run")
@@ -94,25 +65,27 @@ def run(
     from training.registry import log_models
 
     console = common.console
-    changes = _simulation_changes(borrowers, months, seed, scenario)
+    changes = simulation_changes(borrowers, months, seed, scenario)
     if book is not None and changes:
         raise CallError(
             "--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario."
         )
-    settings = _settings_of(common, *changes)
+    settings = settings_of(common, *changes)
     taken = (
-        _open(book) if book is not None else _simulate(settings, _book_folder(settings, common.home), console)
+        stages.open_verified(book)
+        if book is not None
+        else stages.simulate(settings, stages.book_folder(settings, common.home), console)
     )
     out = out or common.home / "explanations" / taken.path.name
-    _refuse_foreign(out)
+    stages.refuse_foreign_explanation(out)
     store = _store(common)
-    with store.run_on(taken, "run", _flat(settings, taken)) as tracked:
-        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        limit = _fit_limit(taken, reviews, settings, console)
-        release = _fit_release(taken, requests, settings, console)
-        judged = _judge(taken, requests, reviews, limit, release, settings)
+    with store.run_on(taken, "run", flat(settings, taken)) as tracked:
+        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        limit = stages.fit_limit(taken, reviews, settings, console)
+        release = stages.fit_release(taken, requests, settings, console)
+        judged = stages.judge(taken, requests, reviews, limit, release, settings)
         uris = log_models(tracked, taken, judged, limit, release)
-        explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
+        explanation = stages.explain(taken, requests, reviews, limit, release, judged, settings, console)
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
@@ -129,11 +102,11 @@ def simulate(
     from data.targets import as_text, target_table
 
     console = common.console
-    settings = _settings_of(common, *_simulation_changes(borrowers, months, seed, scenario))
-    book = _simulate(settings, out, console)
+    settings = settings_of(common, *simulation_changes(borrowers, months, seed, scenario))
+    book = stages.simulate(settings, out, console)
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
-        with _store(common).run_on(book, "simulate", _flat(settings, book)) as tracked:
+        with _store(common).run_on(book, "simulate", flat(settings, book)) as tracked:
             tracked.log_measures("book", dict(table[["name", "reached"]].values))
     console.result(
         f"{as_text(table)}\n{_book_text(book)}",
@@ -201,15 +174,15 @@ def train(
     from training.registry import log_models
 
     console = common.console
-    settings = _settings_of(common)
-    taken = _open(book)
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
     store = _store(common)
-    with store.run_on(taken, f"train {what}", _flat(settings, taken)) as tracked:
-        reviews = _matrix(taken, "review", settings, console) if what != "release" else None
-        requests = _matrix(taken, "request", settings, console) if what != "limit" else None
-        limit = _fit_limit(taken, reviews, settings, console) if reviews is not None else None
-        release = _fit_release(taken, requests, settings, console) if requests is not None else None
-        judged = _judge(taken, requests, reviews, limit, release, settings)
+    with store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked:
+        reviews = stages.matrix(taken, "review", settings, console) if what != "release" else None
+        requests = stages.matrix(taken, "request", settings, console) if what != "limit" else None
+        limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
+        release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
+        judged = stages.judge(taken, requests, reviews, limit, release, settings)
         uris = log_models(tracked, taken, judged, limit, release)
     console.result(
         f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
@@ -233,16 +206,16 @@ def explain(
     from training.registry import load_models
 
     console = common.console
-    settings = _settings_of(common)
-    taken = _open(book)
-    _refuse_foreign(out)
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
+    stages.refuse_foreign_explanation(out)
     store = _store(common, make=False)
     limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
-    with store.run_on(taken, "explain", _used(settings, taken, limit, release)) as tracked:
-        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        judged = _judge(taken, requests, reviews, limit, release, settings)
+    with store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked:
+        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        judged = stages.judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
-        explanation = _explain(taken, requests, reviews, limit, release, judged, settings, console)
+        explanation = stages.explain(taken, requests, reviews, limit, release, judged, settings, console)
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
@@ -260,16 +233,16 @@ def truth(
     from training.registry import load_models
 
     console = common.console
-    settings = _settings_of(common)
-    taken = _open(book)
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
     if taken.manifest.source != "simulated":
         raise CallError(f"{book} is not a simulated book: only a simulator can live its world through again.")
     store = _store(common, make=False)
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
-    with store.run_on(taken, "truth", _used(settings, taken, limit, release)) as tracked:
-        requests, reviews = (_matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        conflicts = _conflicts(taken, requests, reviews, limit, release, settings)
-        kept = _true_conflicts(taken, conflicts, limit, release, settings, console)
+    with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
+        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        conflicts = stages.conflicts_of(taken, requests, reviews, limit, release, settings)
+        kept = stages.true_conflicts_of(taken, conflicts, limit, release, settings, console)
         shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))
         path = out / "true_causes.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,7 +276,7 @@ def scorecard(
     from explanations import scorecard as scoring
 
     console = common.console
-    settings = _settings_of(common, *_simulation_changes(borrowers, None, None, None))
+    settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
     known = list(settings.world.scenarios)
     names = known if scenarios == "all" else scenarios.split(",")
     unknown = [name for name in names if name not in known]
@@ -312,7 +285,7 @@ def scorecard(
     store = _store(common)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
-        books += _scored(settings, seed, names, out, console)
+        books += stages.scored_books(settings, seed, names, out, console)
     rows = scoring.scorecard(books, settings.explanations.seed)
     tables = {
         "confusion": scoring.confusion(books),
@@ -359,9 +332,9 @@ def reject_inference(
     from training.reject_comparison import compare_reject_inference
 
     console = common.console
-    settings = _settings_of(common)
-    taken = _open(book)
-    requests = _matrix(taken, "request", settings, console)
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
+    requests = stages.matrix(taken, "request", settings, console)
     with console.step("Fitting the release model with each method"):
         table = compare_reject_inference(taken, requests, settings.training, settings.models)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -387,25 +360,25 @@ def bench(
     from training.stopwatch import Stopwatch, as_text
 
     console = common.console
-    settings = _settings_of(common, *_simulation_changes(borrowers, None, None, None))
+    settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
         months = settings.simulation.borrowers * settings.simulation.months
         with watch.stage("simulate", months, "borrower-months"):
-            book = _simulate(settings, Path(folder) / "book", console)
+            book = stages.simulate(settings, Path(folder) / "book", console)
         matrices = []
         tables: tuple[tuple[Kind, str], ...] = (("request", "draw_requests"), ("review", "limit_reviews"))
         for kind, table in tables:
             with watch.stage(f"{kind} features", book.manifest.rows[table], "rows"):
-                matrices.append(_matrix(book, kind, settings, console))
+                matrices.append(stages.matrix(book, kind, settings, console))
         requests, reviews = matrices
         with watch.stage("fit limit", len(reviews.values), "rows"):
-            limit = _fit_limit(book, reviews, settings, console)
+            limit = stages.fit_limit(book, reviews, settings, console)
         with watch.stage("fit release", len(requests.values), "rows"):
-            release = _fit_release(book, requests, settings, console)
-        judged = _judge(book, requests, reviews, limit, release, settings)
+            release = stages.fit_release(book, requests, settings, console)
+        judged = stages.judge(book, requests, reviews, limit, release, settings)
         with watch.stage("explain", len(requests.values), "rows"):
-            _explain(book, requests, reviews, limit, release, judged, settings, console)
+            stages.explain(book, requests, reviews, limit, release, judged, settings, console)
     rows = watch.rows() + contrast_against_shap(release.booster, requests.values)
     with whole_file(common.home / "bench.json") as aside:
         aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -415,400 +388,11 @@ def bench(
 # The steps that commands share.
 
 
-def _settings_of(common: Common, *changes: str) -> Settings:
-    """The resolved parameters of a call, with what the command's own options change."""
-    return _settings(common.params, [*common.overrides, *changes])
-
-
-def _settings(params: Path | None, overrides: list[str]) -> Settings:
-    """The resolved parameters."""
-    from data.parameters import merge, read_parameters
-    from data.yaml_tree import parse
-
-    tree = parse(PARAMETERS.read_text(encoding="utf-8"), PARAMETERS.name)
-    source = PARAMETERS.name
-    if params is not None:
-        try:
-            text = params.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
-        tree, source = merge(tree, parse(text, str(params))), str(params)
-    groups = read_parameters(_groups(), tree, overrides, source)
-    return Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
-
-
-@functools.cache
-def _groups() -> type[Parameters]:
-    """The model that params.yaml is held against; made here, since pydantic is not needed for `--help`."""
-    from pydantic import create_model
-
-    from data.blocks import BlockParameters
-    from data.parameters import Parameters
-    from data.world import Simulation, World
-    from explanations.parameters import ExplanationParameters
-    from features.parameters import FeatureParameters
-    from models.parameters import ModelsParameters
-    from training.parameters import TrainingParameters
-
-    groups: dict[str, Any] = {
-        "simulation": (Simulation, ...),
-        "blocks": (BlockParameters, ...),
-        "world": (World, ...),
-        "features": (FeatureParameters, ...),
-        "models": (ModelsParameters, ...),
-        "training": (TrainingParameters, ...),
-        "explanations": (ExplanationParameters, ...),
-    }
-    return create_model("Groups", __base__=Parameters, **groups)
-
-
-def _flat(settings: Settings, book: Book) -> dict[str, Any]:
-    """Every parameter of the call that has a part in work on this book, under its dotted name.
-
-    The world's are those that the book was simulated with, whatever the call says now.
-    """
-    from data.parameters import flatten, flatten_tree
-
-    groups = ("features", "models", "training", "explanations")
-    flat = {
-        f"{group}.{name}": value
-        for group in groups
-        for name, value in flatten(getattr(settings, group)).items()
-    }
-    if book.manifest.source == "simulated":
-        flat |= flatten_tree({"world": book.manifest.parameters})
-    return flat
-
-
-FITTED = ("training.", "models.calibration.")
-"""Parameters of fits: of models that were not fitted in this call, their cards tell them."""
-
-
-def _used(settings: Settings, book: Book, limit: LimitModel, release: ReleaseModel) -> dict[str, Any]:
-    """Every parameter behind an explanation: what the models were fitted with stands as their cards tell."""
-    from data.parameters import flatten_tree
-
-    used = {name: value for name, value in _flat(settings, book).items() if not name.startswith(FITTED)}
-    fits = {"limit": dict(limit.parameters), "release": dict(release.parameters)}
-    return used | flatten_tree({"fit": fits})
-
-
-def _simulation_changes(
-    borrowers: int | None, months: int | None, seed: int | None, scenario: str | None
-) -> list[str]:
-    """Options of a call as changes of parameters."""
-    given = {
-        "borrowers": borrowers,
-        "months": months,
-        "seed": seed,
-        "scenario": scenario and json.dumps(scenario),
-    }
-    return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
-
-
-def _open(path: Path) -> Book:
-    from data.book import open_book
-
-    book = open_book(path)
-    book.verify()
-    return book
-
-
-def _refuse_foreign(out: Path) -> None:
-    from data.atomic import refuse_foreign
-    from explanations.files import SUMMARY
-
-    refuse_foreign(out, SUMMARY)
-
-
-def _book_folder(settings: Settings, home: Path) -> Path:
-    made = settings.simulation
-    return home / "books" / f"{made.scenario}-{made.borrowers}x{made.months}-seed{made.seed}"
-
-
-def _simulate(settings: Settings, out: Path, console: Console) -> Book:
-    from data.simulate import simulate_book
-
-    made, blocks = settings.simulation, settings.blocks
-    count = -(-made.borrowers // blocks.size)
-    with console.step(f"Simulating {made.borrowers:,} borrowers, {made.months} months", count) as move:
-        return simulate_book(
-            out=out,
-            borrowers=made.borrowers,
-            months=made.months,
-            seed=made.seed,
-            scenario=made.scenario,
-            world=settings.world,
-            block_size=blocks.size,
-            processes=blocks.processes_for(count),
-            track=console.track(move),
-        )
-
-
-def _matrix(book: Book, kind: Kind, settings: Settings, console: Console) -> Matrix:
-    from features.matrix import whole_matrix
-
-    with console.step(f"Reading what was visible at each {kind}", book.blocks) as move:
-        processes = settings.blocks.processes_for(book.blocks)
-        return whole_matrix(book, kind, settings.features, processes, console.track(move))
-
-
-def _fit_limit(book: Book, reviews: Matrix, settings: Settings, console: Console) -> LimitModel:
-    from training.from_book import fit_limit_on
-
-    with console.step("Fitting the limit model", settings.training.limit.rounds) as move:
-        return fit_limit_on(book, reviews, settings.training, lambda done, most, score: move(done))
-
-
-def _fit_release(book: Book, requests: Matrix, settings: Settings, console: Console) -> ReleaseModel:
-    from training.from_book import fit_release_on
-
-    with console.step("Fitting the release model", settings.training.release.rounds) as move:
-        return fit_release_on(
-            book, requests, settings.training, settings.models, lambda done, most, score: move(done)
-        )
-
-
-def _judge(
-    book: Book,
-    requests: Matrix | None,
-    reviews: Matrix | None,
-    limit: LimitModel | None,
-    release: ReleaseModel | None,
-    settings: Settings,
-) -> Judged:
-    from training.from_book import judge
-
-    return judge(book, requests, reviews, limit, release, settings.training)
-
-
-def _explain(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    judged: Judged,
-    settings: Settings,
-    console: Console,
-) -> Explanation:
-    from explanations.cause_tables import with_causes
-    from explanations.explain import Evidence, explain
-    from features.catalogue import catalogue_of
-    from models.decisions import decide_requests
-    from training.labels import observed_bad, oracle_bad
-    from training.periods import request_splits, review_splits
-    from training.splits import CALIBRATION, OUT_OF_TIME, OUTSIDE
-
-    split = request_splits(book, requests.keys, settings.training)
-    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
-    evidence = Evidence(
-        decided=decided,
-        requests=requests,
-        reviews=reviews,
-        out_of_time=split == OUT_OF_TIME,
-        limit_background=review_splits(book, reviews.keys, settings.training) != OUTSIDE,
-        observed_bad=observed_bad(book, requests.keys["request_id"]),
-        oracle_bad=oracle_bad(book, requests.keys["request_id"]),
-        limit=limit,
-        release=release,
-        catalogue=catalogue_of(book),
-        performance=judged.performance,
-        reliability=judged.reliability,
-        about=_about(book, limit, release, settings),
-    )
-    trees = limit.booster.num_trees() + release.booster.num_trees()
-    with console.step("Explaining every conflict", trees) as move:
-        explanation = explain(evidence, settings.explanations, move)
-    causes = _causes(book, reviews, limit, release, explanation, settings, console)
-    audit = _lag_audit(book, decided, limit, release, explanation, settings, console)
-    return with_causes(explanation, causes, audit, settings.explanations)
-
-
-def _causes(
-    book: Book,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    explanation: Explanation,
-    settings: Settings,
-    console: Console,
-) -> pd.DataFrame | None:
-    """The cause ledger of the conflicts; None where the book does not let causes be told apart."""
-    from explanations.causes import SCENES, Ledger
-
-    if not book.dated:
-        return None
-    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
-    with console.step("Splitting every conflict into its causes", SCENES) as move:
-        return ledger.shares(explanation.conflicts["request_id"].to_numpy(), move)
-
-
-def _lag_audit(
-    book: Book,
-    decided: pd.DataFrame,
-    limit: LimitModel,
-    release: ReleaseModel,
-    explanation: Explanation,
-    settings: Settings,
-    console: Console,
-) -> pd.DataFrame | None:
-    """The conflicts scored again with one stream fresh at a time; None where the book has no dates."""
-    from data.schema import STREAMS
-    from explanations.lag_audit import lag_audit
-
-    if not book.dated or not len(explanation.conflicts):
-        return None
-    conflicts = decided[decided["request_id"].isin(explanation.conflicts["request_id"])]
-    with console.step("Scoring again on fresh data", len(STREAMS)) as move:
-        return lag_audit(
-            book,
-            conflicts.reset_index(drop=True),
-            limit,
-            release,
-            settings.features,
-            settings.models,
-            move,
-        )
-
-
-def _conflicts(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    settings: Settings,
-) -> pd.DataFrame:
-    """Decisions of both models on the conflicts of a book, out of time; `row` is the request's place."""
-    from explanations.cohorts import cohorts_of
-    from models.decisions import decide_requests
-    from training.periods import request_splits
-    from training.splits import CALIBRATION, OUT_OF_TIME
-
-    split = request_splits(book, requests.keys, settings.training)
-    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
-    conflict = cohorts_of(decided, split == OUT_OF_TIME).conflict
-    return decided.assign(row=range(len(decided)))[conflict].reset_index(drop=True)
-
-
-def _true_conflicts(
-    book: Book,
-    conflicts: pd.DataFrame,
-    limit: LimitModel,
-    release: ReleaseModel,
-    settings: Settings,
-    console: Console,
-) -> Floats:
-    """K of each conflict in the worlds of every subset of mechanisms."""
-    from explanations.truth import WORLDS, true_conflicts
-
-    ids = conflicts["request_id"].to_numpy()
-    with console.step("Living the world through again", WORLDS) as move:
-        return true_conflicts(book, ids, limit, release, settings.features, settings.models, move)
-
-
-def _scored(
-    settings: Settings, seed: int, scenarios: list[str], out: Path, console: Console
-) -> Iterator[Scored]:
-    """Each scenario of one world with the truth and the ledger's answer, kept in a file each.
-
-    All are explained with the models of the baseline: those that the lender had when the scenario began.
-    """
-    import tempfile
-
-    from explanations import scorecard as scoring
-
-    made = _of_world(settings, seed, "baseline")
-    # Books of other parameters are not taken for these.
-    groups = {part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)}
-    key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
-    paths = {name: out / "books" / f"{name}-seed{seed}-{key}.parquet" for name in scenarios}
-    models = None
-    for name, path in paths.items():
-        if not path.is_file():
-            with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
-                world = _of_world(settings, seed, name)
-                book = _simulate(world, Path(folder) / "book", console)
-                requests, reviews = (_matrix(book, kind, world, console) for kind in ("request", "review"))
-                if models is None:
-                    models = _baseline_models(world, seed, book, requests, reviews, Path(folder), console)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                scoring.save(_score_book(book, requests, reviews, *models, world, console), path)
-        yield scoring.load(path, seed, name)
-
-
-def _of_world(settings: Settings, seed: int, scenario: str) -> Settings:
-    made = settings.simulation.model_copy(update={"seed": seed, "scenario": scenario})
-    return replace(settings, simulation=made)
-
-
-def _baseline_models(
-    settings: Settings,
-    seed: int,
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    folder: Path,
-    console: Console,
-) -> tuple[LimitModel, ReleaseModel]:
-    """The models of a world's baseline; from the book at hand where that is it."""
-    if settings.simulation.scenario != "baseline":
-        settings = _of_world(settings, seed, "baseline")
-        book = _simulate(settings, folder / "baseline", console)
-        requests, reviews = (_matrix(book, kind, settings, console) for kind in ("request", "review"))
-    return _fit_limit(book, reviews, settings, console), _fit_release(book, requests, settings, console)
-
-
-def _score_book(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    settings: Settings,
-    console: Console,
-) -> Scored:
-    """The conflicts of a simulated book with the truth and the ledger's answer."""
-    from explanations import scorecard as scoring
-    from explanations.causes import SCENES, Ledger
-
-    conflicts = _conflicts(book, requests, reviews, limit, release, settings)
-    ids = conflicts["request_id"].to_numpy()
-    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
-    with console.step("Splitting every conflict into its causes", SCENES) as move:
-        said = ledger.conflicts(ids, move)
-    kept = _true_conflicts(book, conflicts, limit, release, settings, console)
-    return scoring.scored(book, conflicts, requests, reviews, said, kept)
-
-
 def _store(common: Common, *, make: bool = True) -> Store:
     with common.console.step("Opening the MLflow store"):
         from training.tracking import open_store
 
         return open_store(common.home, make=make)
-
-
-def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Settings) -> dict[str, Any]:
-    """What the summary says of book, models, parameters and versions."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
-    manifest = book.manifest
-    return {
-        "source": manifest.source,
-        "seed": manifest.seed,
-        "scenario": manifest.scenario,
-        "borrowers": manifest.rows["borrowers"],
-        "currency": (manifest.mapping or {}).get("currency", "RMB"),
-        "book_digest": book.digest,
-        "models": {"limit": limit.digest, "release": release.digest},
-        "parameters": _used(settings, book, limit, release),
-        "trained_on": {"limit": limit.origin.book_digest, "release": release.origin.book_digest},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-    }
 
 
 def _finish(

@@ -10,10 +10,10 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow
 import hypothesis
 import pytest
 
-import workbench
 from data.book import Book
 from data.simulate import simulate_book
 from data.world import World
+from settings import Settings, resolved
 
 ROOT = Path(__file__).parents[1]
 BORROWERS = 1500
@@ -24,12 +24,12 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
-def settings() -> workbench.Settings:
-    return workbench._settings(None, [])
+def settings() -> Settings:
+    return resolved(None, [])
 
 
 @pytest.fixture(scope="session")
-def world(settings: workbench.Settings) -> World:
+def world(settings: Settings) -> World:
     return settings.world
 
 

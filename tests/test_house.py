@@ -22,7 +22,9 @@ IMPORTABLE = {
     "training": {"data", "features", "models"},
     "explanations": {"data", "features", "models"},
     "commandline": {"data"},
-    "workbench": {*FOLDERS, "commandline"},
+    "settings": {*FOLDERS, "commandline"},
+    "stages": {*FOLDERS, "commandline", "settings"},
+    "workbench": {*FOLDERS, "commandline", "settings", "stages"},
 }
 TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
 HEAVY = ("altair", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
@@ -286,11 +288,11 @@ def test_prose_on_ground_truth_is_no_reading() -> None:
     assert mentions_of_oracle(source) == reads_of_oracle(source) == []
 
 
-def test_only_the_workbench_names_the_file_of_parameters() -> None:
+def test_only_the_settings_name_the_file_of_parameters() -> None:
     naming = {
         m for m, source in SOURCES.items() if any("params.yaml" in text for _, text in literals(source))
     }
-    assert naming == {"workbench.py"}
+    assert naming == {"settings.py"}
 
 
 def test_every_parameter_has_its_unit_and_its_reason() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+import settings
 import workbench
 from data.book import Book
 from data.mechanisms import CAUSES
@@ -192,7 +193,7 @@ def test_explain_takes_the_latest_models_of_the_book_and_says_the_same(
 
 
 def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: Path) -> None:
-    mapping = workbench.BESIDE.parent / "data" / "mappings" / "taiwan_default.yaml"
+    mapping = settings.BESIDE.parent / "data" / "mappings" / "taiwan_default.yaml"
     file = real_data / "taiwan_default" / "taiwan_default.csv"
     answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
     trained = answer(call("train", "all", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
@@ -210,7 +211,7 @@ def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: P
 def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell(
     real_data: Path, tmp_path: Path
 ) -> None:
-    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     file = real_data / "german_credit" / "german_credit.csv"
     answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
     said = answer(call("run", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
@@ -297,7 +298,7 @@ def test_a_folder_with_other_files_is_never_written_over(small_book: Book, tmp_p
 def test_a_model_of_another_kind_of_book_is_refused(
     done: dict[str, object], home: Path, real_data: Path, tmp_path: Path
 ) -> None:
-    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     answer(
         call(
             "import",
@@ -378,7 +379,7 @@ def test_a_world_that_cannot_be_is_refused(change: str, tmp_path: Path) -> None:
 def test_a_book_gives_way_to_no_result_of_another_kind_or_source(
     done: dict[str, object], home: Path, small_book: Book, real_data: Path, tmp_path: Path
 ) -> None:
-    mapping = workbench.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     file = real_data / "german_credit" / "german_credit.csv"
     answer(call("import", mapping, file, "--out", tmp_path / "b", "--json"))
     before = {path: path.read_bytes() for path in (tmp_path / "b").rglob("*") if path.is_file()}

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import workbench
 from data.book import Book
 from data.limit_rules import recorded_slip, replayed_limits
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
@@ -21,6 +20,7 @@ from features.reread import reread
 from models.decisions import decide_requests, limit_rules
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
+from settings import Settings
 from training.from_book import fit_limit_on, fit_release_on
 from training.periods import request_splits
 from training.splits import CALIBRATION, OUT_OF_TIME
@@ -29,7 +29,7 @@ from training.splits import CALIBRATION, OUT_OF_TIME
 @dataclass(frozen=True)
 class Lender:
     book: Book
-    settings: workbench.Settings
+    settings: Settings
     reviews: Matrix
     limit: LimitModel
     release: ReleaseModel
@@ -43,7 +43,7 @@ class Lender:
 
 
 @pytest.fixture(scope="module")
-def lender(small_book: Book, settings: workbench.Settings) -> Lender:
+def lender(small_book: Book, settings: Settings) -> Lender:
     requests, reviews = (whole_matrix(small_book, kind, settings.features) for kind in ("request", "review"))
     limit = fit_limit_on(small_book, reviews, settings.training)
     release = fit_release_on(small_book, requests, settings.training, settings.models)

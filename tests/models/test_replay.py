@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import workbench
 from data.mechanisms import MECHANISMS
 from features.matrix import Matrix
 from models.replay import Scene, conflicts, raises
+from settings import Settings
 
 FEATURES = ("dti_ratio", "bureau_lenders", "bureau_enq_3m", "own_dpd_current", "thin_file")
 ALL = frozenset(MECHANISMS)
@@ -75,7 +75,7 @@ Kept = Callable[..., bool]
 
 
 @pytest.fixture
-def kept(settings: workbench.Settings) -> Kept:
+def kept(settings: Settings) -> Kept:
     """Whether the one request is still in conflict without some mechanisms."""
 
     def still(of: Scene, *off: str) -> bool:
@@ -129,7 +129,7 @@ def test_a_slip_on_the_decision_refuses_and_is_undone(kept: Kept) -> None:
 
 def test_a_recomputed_limit_counts_in_place_of_the_reviews(
     kept: Kept,
-    settings: workbench.Settings,
+    settings: Settings,
 ) -> None:
     before = scene()
     [raised_on] = raises(before, True, settings.models)

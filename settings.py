@@ -1,0 +1,140 @@
+"""The parameters of a call: params.yaml, then `--params`, then `--set`; the only reader of params.yaml."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commandline import Common
+from data.errors import CallError
+
+if TYPE_CHECKING:
+    from data.blocks import BlockParameters
+    from data.book import Book
+    from data.parameters import Parameters
+    from data.world import Simulation, World
+    from explanations.parameters import ExplanationParameters
+    from features.parameters import FeatureParameters
+    from models.limit_model import LimitModel
+    from models.parameters import ModelsParameters
+    from models.release_model import ReleaseModel
+    from training.parameters import TrainingParameters
+
+BESIDE = Path(__file__).with_name("params.yaml")
+# A wheel has no place beside a module for a data file; pyproject.toml puts it there.
+PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parameters, resolved: params.yaml, then `--params`, then `--set`."""
+
+    simulation: Simulation
+    blocks: BlockParameters
+    world: World
+    features: FeatureParameters
+    models: ModelsParameters
+    training: TrainingParameters
+    explanations: ExplanationParameters
+
+
+def settings_of(common: Common, *changes: str) -> Settings:
+    """The resolved parameters of a call, with what the command's own options change."""
+    return resolved(common.params, [*common.overrides, *changes])
+
+
+def resolved(params: Path | None, overrides: list[str]) -> Settings:
+    """The resolved parameters."""
+    from data.parameters import merge, read_parameters
+    from data.yaml_tree import parse
+
+    tree = parse(PARAMETERS.read_text(encoding="utf-8"), PARAMETERS.name)
+    source = PARAMETERS.name
+    if params is not None:
+        try:
+            text = params.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
+        tree, source = merge(tree, parse(text, str(params))), str(params)
+    groups = read_parameters(_groups(), tree, overrides, source)
+    return Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
+
+
+@functools.cache
+def _groups() -> type[Parameters]:
+    """The model that params.yaml is held against; made here, since pydantic is not needed for `--help`."""
+    from pydantic import create_model
+
+    from data.blocks import BlockParameters
+    from data.parameters import Parameters
+    from data.world import Simulation, World
+    from explanations.parameters import ExplanationParameters
+    from features.parameters import FeatureParameters
+    from models.parameters import ModelsParameters
+    from training.parameters import TrainingParameters
+
+    groups: dict[str, Any] = {
+        "simulation": (Simulation, ...),
+        "blocks": (BlockParameters, ...),
+        "world": (World, ...),
+        "features": (FeatureParameters, ...),
+        "models": (ModelsParameters, ...),
+        "training": (TrainingParameters, ...),
+        "explanations": (ExplanationParameters, ...),
+    }
+    return create_model("Groups", __base__=Parameters, **groups)
+
+
+def simulation_changes(
+    borrowers: int | None, months: int | None, seed: int | None, scenario: str | None
+) -> list[str]:
+    """Options of a call as changes of parameters."""
+    given = {
+        "borrowers": borrowers,
+        "months": months,
+        "seed": seed,
+        "scenario": scenario and json.dumps(scenario),
+    }
+    return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def of_world(settings: Settings, seed: int, scenario: str) -> Settings:
+    """The same parameters for another seed and scenario."""
+    made = settings.simulation.model_copy(update={"seed": seed, "scenario": scenario})
+    return replace(settings, simulation=made)
+
+
+def flat(settings: Settings, book: Book) -> dict[str, Any]:
+    """Every parameter of the call that has a part in work on this book, under its dotted name.
+
+    The world's are those that the book was simulated with, whatever the call says now.
+    """
+    from data.parameters import flatten, flatten_tree
+
+    groups = ("features", "models", "training", "explanations")
+    named = {
+        f"{group}.{name}": value
+        for group in groups
+        for name, value in flatten(getattr(settings, group)).items()
+    }
+    if book.manifest.source == "simulated":
+        named |= flatten_tree({"world": book.manifest.parameters})
+    return named
+
+
+FITTED = ("training.", "models.calibration.")
+"""Parameters of fits: of models that were not fitted in this call, their cards tell them."""
+
+
+def used(settings: Settings, book: Book, limit: LimitModel, release: ReleaseModel) -> dict[str, Any]:
+    """Every parameter behind an explanation: what the models were fitted with stands as their cards tell."""
+    from data.parameters import flatten_tree
+
+    kept = {name: value for name, value in flat(settings, book).items() if not name.startswith(FITTED)}
+    fits = {"limit": dict(limit.parameters), "release": dict(release.parameters)}
+    return kept | flatten_tree({"fit": fits})
