@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commandline import Console
+from data.errors import CallError
 from settings import Settings, of_world, used
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from data.book import Book
+    from explanations.cohorts import Cohorts
     from explanations.explanation import Explanation
-    from explanations.scorecard import Scored
+    from explanations.scored import Scored
     from features.matrix import Kind, Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
@@ -32,6 +34,12 @@ def open_verified(path: Path) -> Book:
     book = open_book(path)
     book.verify()
     return book
+
+
+def require_simulated(book: Book, why: str) -> None:
+    """Raises CallError where the book is not a simulated one."""
+    if book.manifest.source != "simulated":
+        raise CallError(f"{book.path} is not a simulated book: {why}.")
 
 
 def refuse_foreign_explanation(out: Path) -> None:
@@ -123,18 +131,16 @@ def explain(
     from explanations.cause_tables import with_causes
     from explanations.explain import Evidence, explain
     from features.catalogue import catalogue_of
-    from models.decisions import decide_requests
     from training.labels import observed_bad, oracle_bad
-    from training.periods import request_splits, review_splits
-    from training.splits import CALIBRATION, OUT_OF_TIME, OUTSIDE
+    from training.periods import review_splits
+    from training.splits import OUTSIDE
 
-    split = request_splits(book, requests.keys, settings.training)
-    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
+    decided, members = cohorts(book, requests, reviews, limit, release, settings)
     evidence = Evidence(
         decided=decided,
         requests=requests,
         reviews=reviews,
-        out_of_time=split == OUT_OF_TIME,
+        out_of_time=members.judged,
         limit_background=review_splits(book, reviews.keys, settings.training) != OUTSIDE,
         observed_bad=observed_bad(book, requests.keys["request_id"]),
         oracle_bad=oracle_bad(book, requests.keys["request_id"]),
@@ -150,7 +156,38 @@ def explain(
         explanation = explain(evidence, settings.explanations, move)
     causes = split_causes(book, reviews, limit, release, explanation, settings, console)
     audit = audit_lag(book, decided, limit, release, explanation, settings, console)
-    return with_causes(explanation, causes, audit, settings.explanations)
+    checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
+    return with_causes(explanation, causes, audit, checked, settings.explanations)
+
+
+def _check(
+    book: Book,
+    requests: Matrix,
+    decided: pd.DataFrame,
+    members: Cohorts,
+    causes: pd.DataFrame | None,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+) -> dict[str, Any] | None:
+    """How right causes and features are on a simulated book; None where there is no truth to be held against."""
+    from data.mechanisms import CAUSES
+    from explanations.cause_check import check_of, checked_places
+    from explanations.scored import scored
+
+    most = settings.explanations.checked_conflicts
+    if book.manifest.source != "simulated" or causes is None or not len(causes) or not most:
+        return None
+    places = checked_places(len(causes), most)
+    conflicts = decided[members.conflict].iloc[places].reset_index(drop=True)
+    kept = true_conflicts_of(book, conflicts, limit, release, settings, console)
+    contributions = _group_contributions(
+        book, requests, conflicts, decided[members.reference], release, console
+    )
+    said = causes[list(CAUSES)].to_numpy()[places]
+    place = (int(book.manifest.seed or 0), str(book.manifest.scenario), 0)
+    return check_of(scored(place, conflicts, said, kept, contributions))
 
 
 def split_causes(
@@ -200,15 +237,15 @@ def audit_lag(
         )
 
 
-def conflicts_of(
+def cohorts(
     book: Book,
     requests: Matrix,
     reviews: Matrix,
     limit: LimitModel,
     release: ReleaseModel,
     settings: Settings,
-) -> pd.DataFrame:
-    """Decisions of both models on the conflicts of a book, out of time; `row` is the request's place."""
+) -> tuple[pd.DataFrame, Cohorts]:
+    """Decisions of both models on every request of a book (`row`: its place), and who is in which cohort."""
     from explanations.cohorts import cohorts_of
     from models.decisions import decide_requests
     from training.periods import request_splits
@@ -216,8 +253,7 @@ def conflicts_of(
 
     split = request_splits(book, requests.keys, settings.training)
     decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
-    conflict = cohorts_of(decided, split == OUT_OF_TIME).conflict
-    return decided.assign(row=range(len(decided)))[conflict].reset_index(drop=True)
+    return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)
 
 
 def true_conflicts_of(
@@ -237,53 +273,87 @@ def true_conflicts_of(
 
 
 def scored_books(
-    settings: Settings, seed: int, scenarios: list[str], out: Path, console: Console
+    settings: Settings, seed: int, scenarios: list[str], refits: int, out: Path, console: Console
 ) -> Iterator[Scored]:
-    """Each scenario of one world with the truth and the ledger's answer, kept in a file each.
+    """Each scenario of one world as each fit of the models decides it, kept in a file each, and the null change.
 
-    All are explained with the models of the baseline: those that the lender had when the scenario began.
+    All are explained with models of the baseline: those that the lender had when the scenario began.
     """
     import tempfile
 
-    from explanations import scorecard as scoring
+    from explanations.scorecard import NULL_CHANGE
+    from explanations.scored import load, save
 
     made = of_world(settings, seed, "baseline")
     # Books of other parameters are not taken for these.
     groups = {part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)}
     key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
-    paths = {name: out / "books" / f"{name}-seed{seed}-{key}.parquet" for name in scenarios}
-    models = None
-    for name, path in paths.items():
-        if not path.is_file():
+    fits: list[tuple[LimitModel, ReleaseModel]] = []
+    for name in [*scenarios, NULL_CHANGE] if "baseline" in scenarios else scenarios:
+        null = name == NULL_CHANGE
+        paths = [
+            out / "books" / f"{name}-seed{seed}-fit{fit}-{key}.parquet"
+            for fit in range(1 if null else refits + 1)
+        ]
+        if not all(path.is_file() for path in paths):
+            world = _null_changed(made) if null else of_world(settings, seed, name)
+            fits = fits or _baseline_fits(made, refits, console)
             with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
-                world = of_world(settings, seed, name)
                 book = simulate(world, Path(folder) / "book", console)
                 requests, reviews = (matrix(book, kind, world, console) for kind in ("request", "review"))
-                if models is None:
-                    models = _baseline_models(world, seed, book, requests, reviews, Path(folder), console)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                scoring.save(_score_book(book, requests, reviews, *models, world, console), path)
-        yield scoring.load(path, seed, name)
+                for fit, path in enumerate(paths):
+                    if not path.is_file():
+                        models = _fit_both(book, requests, reviews, world, console) if null else fits[fit]
+                        place = (seed, name, fit)
+                        save(_score_book(place, book, requests, reviews, *models, world, console), path)
+        for fit, path in enumerate(paths):
+            yield load(path, seed, name, fit)
 
 
-def _baseline_models(
-    settings: Settings,
-    seed: int,
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    folder: Path,
-    console: Console,
-) -> tuple[LimitModel, ReleaseModel]:
-    """The models of a world's baseline; from the book at hand where that is it."""
-    if settings.simulation.scenario != "baseline":
-        settings = of_world(settings, seed, "baseline")
-        book = simulate(settings, folder / "baseline", console)
+def _null_changed(settings: Settings) -> Settings:
+    """Parameters that say the same in other words: other blocks, a policy renewed unchanged, an unused scenario."""
+    world = settings.world
+    halves = [
+        regime.model_copy(update={"months": months})
+        for regime in world.policy.schedule
+        for months in (1, regime.months - 1)
+        if months
+    ]
+    policy = world.policy.model_copy(update={"schedule": tuple(halves)})
+    unused = {name: said for name, said in world.scenarios.items() if name == settings.simulation.scenario}
+    return replace(
+        settings,
+        blocks=settings.blocks.model_copy(update={"size": max(settings.blocks.size // 3, 1)}),
+        world=world.model_copy(update={"policy": policy, "scenarios": unused}),
+        explanations=settings.explanations.model_copy(update={"bootstrap_draws": 100}),
+    )
+
+
+def _baseline_fits(
+    settings: Settings, refits: int, console: Console
+) -> list[tuple[LimitModel, ReleaseModel]]:
+    """The models of a world's baseline: those of the parameters, and as other seeds of the fit give them."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        book = simulate(settings, Path(folder) / "book", console)
         requests, reviews = (matrix(book, kind, settings, console) for kind in ("request", "review"))
+        fits = []
+        for refit in range(refits + 1):
+            training = settings.training.model_copy(update={"seed": settings.training.seed + refit})
+            refitted = replace(settings, training=training)
+            fits.append(_fit_both(book, requests, reviews, refitted, console))
+    return fits
+
+
+def _fit_both(
+    book: Book, requests: Matrix, reviews: Matrix, settings: Settings, console: Console
+) -> tuple[LimitModel, ReleaseModel]:
     return fit_limit(book, reviews, settings, console), fit_release(book, requests, settings, console)
 
 
 def _score_book(
+    place: tuple[int, str, int],
     book: Book,
     requests: Matrix,
     reviews: Matrix,
@@ -292,17 +362,54 @@ def _score_book(
     settings: Settings,
     console: Console,
 ) -> Scored:
-    """The conflicts of a simulated book with the truth and the ledger's answer."""
-    from explanations import scorecard as scoring
+    """The conflicts of a simulated book with the truth, the ledger's answer and the features'."""
+    from data.mechanisms import shapley_shares
     from explanations.causes import SCENES, Ledger
+    from explanations.scored import observables, scored
 
-    conflicts = conflicts_of(book, requests, reviews, limit, release, settings)
+    decided, members = cohorts(book, requests, reviews, limit, release, settings)
+    conflicts = decided[members.conflict].reset_index(drop=True)
     ids = conflicts["request_id"].to_numpy()
     ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
     with console.step("Splitting every conflict into its causes", SCENES) as move:
         said = ledger.conflicts(ids, move)
     kept = true_conflicts_of(book, conflicts, limit, release, settings, console)
-    return scoring.scored(book, conflicts, requests, reviews, said, kept)
+    contributions = _group_contributions(
+        book, requests, conflicts, decided[members.reference], release, console
+    )
+    observed = observables(conflicts, requests, reviews)
+    return scored(place, conflicts, shapley_shares(said), kept, contributions, observed)
+
+
+def _group_contributions(
+    book: Book,
+    requests: Matrix,
+    conflicts: pd.DataFrame,
+    reference: pd.DataFrame,
+    release: ReleaseModel,
+    console: Console,
+) -> tuple[Floats, Floats]:
+    """True contributions of groups of state to each conflict, and the model's; NaN where the score does not refuse."""
+    import numpy as np
+
+    from data.states import states_of, world_of
+    from explanations.contrast import contributions
+    from explanations.fidelity import GROUPS, model_contributions, state_contributions
+    from features.catalogue import catalogue_of
+
+    by_score = (conflicts["refused_by"] == "score").to_numpy()
+    state, model = (np.full((len(conflicts), len(GROUPS)), np.nan) for _ in range(2))
+    if not by_score.any() or not len(reference):
+        return state, model
+    catalogue = catalogue_of(book)
+    refused = conflicts[by_score]
+    with console.step("Holding the features against the state of the world"):
+        states = [states_of(book, part["request_id"].to_numpy()) for part in (refused, reference)]
+        state[by_score] = state_contributions(states[0], states[1], world_of(book))
+        rows = [requests.values[part["row"].to_numpy()] for part in (refused, reference)]
+        pushes, _ = contributions(release.booster, rows[0], rows[1])
+        model[by_score] = model_contributions(pushes, [catalogue[name] for name in catalogue.release])
+    return state, model
 
 
 def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Settings) -> dict[str, Any]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from data.book import Book
     from explanations.explanation import Explanation
-    from explanations.scorecard import Scored
+    from explanations.scored import Scored
     from features.matrix import Kind
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
@@ -235,13 +235,13 @@ def truth(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    if taken.manifest.source != "simulated":
-        raise CallError(f"{book} is not a simulated book: only a simulator can live its world through again.")
+    stages.require_simulated(taken, "only a simulator can live its world through again")
     store = _store(common, make=False)
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
         requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        conflicts = stages.conflicts_of(taken, requests, reviews, limit, release, settings)
+        decided, members = stages.cohorts(taken, requests, reviews, limit, release, settings)
+        conflicts = decided[members.conflict].reset_index(drop=True)
         kept = stages.true_conflicts_of(taken, conflicts, limit, release, settings, console)
         shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))
         path = out / "true_causes.parquet"
@@ -270,10 +270,15 @@ def scorecard(
         str, typer.Option("--scenarios", metavar="NAMES", help="Names with commas between them, or all.")
     ] = "all",
     borrowers: BorrowersOption = 5000,
+    refits: Annotated[
+        int,
+        typer.Option("--refits", min=0, help="Fits with other seeds, for the uncertainty of every figure."),
+    ] = 2,
 ) -> None:
-    """Score the cause ledger against the truth, over seeds and scenarios."""
+    """Score causes and features against the truth, over seeds, scenarios and fits."""
     from data.atomic import whole_file
-    from explanations import scorecard as scoring
+    from explanations.scorecard import as_text, tables
+    from explanations.scorecard import scorecard as scorecard_of
 
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
@@ -285,24 +290,21 @@ def scorecard(
     store = _store(common)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
-        books += stages.scored_books(settings, seed, names, out, console)
-    rows = scoring.scorecard(books, settings.explanations.seed)
-    tables = {
-        "confusion": scoring.confusion(books),
-        "calibration": scoring.calibrations(books),
-    }
+        books += stages.scored_books(settings, seed, names, refits, out, console)
+    rows = scorecard_of(books, settings.explanations.seed)
+    written = tables(books)
     with whole_file(out / "scorecard.json") as aside:
         aside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    for name, table in tables.items():
+    for name, table in written.items():
         with whole_file(out / f"{name}.csv") as aside:
             table.to_csv(aside, index=False)
     with store.run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
         overall = {row["name"]: row["value"] for row in rows if row["seed"] is None and not row["scenario"]}
         tracked.log_measures("fidelity", overall)
         tracked.log_artifact(out / "scorecard.json")
-        for name in tables:
+        for name in written:
             tracked.log_artifact(out / f"{name}.csv")
-    console.result(f"{scoring.as_text(rows)}\nWritten: {out / 'scorecard.json'}", scorecard=rows)
+    console.result(f"{as_text(rows)}\nWritten: {out / 'scorecard.json'}", scorecard=rows)
 
 
 @command(app, "ui")
@@ -334,12 +336,16 @@ def reject_inference(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    requests = stages.matrix(taken, "request", settings, console)
-    with console.step("Fitting the release model with each method"):
-        table = compare_reject_inference(taken, requests, settings.training, settings.models)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(out) as aside:
-        table.to_csv(aside, index=False)
+    stages.require_simulated(taken, "only a simulator knows how refused requests would have ended")
+    store = _store(common)
+    with store.run_on(taken, "reject-inference", flat(settings, taken)) as tracked:
+        requests = stages.matrix(taken, "request", settings, console)
+        with console.step("Fitting the release model with each method"):
+            table = compare_reject_inference(taken, requests, settings.training, settings.models)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(out) as aside:
+            table.to_csv(aside, index=False)
+        tracked.log_table(table, "reject_inference.csv")
     console.result(
         f"{table.to_string(index=False, float_format='{:.4f}'.format)}\nWritten: {out}",
         table=out,

@@ -30,14 +30,19 @@ ORACLE_REQUESTS = Table(
         "lenders_true": pa.int16(),
         "enquiries_91d": pa.int16(),
         "months_past_due": pa.int16(),
+        "jobless": pa.bool_(),
+        "liquidity": pa.float32(),
+        "macro": pa.float32(),
+        "debt_elsewhere": pa.float32(),
+        "balance": pa.float32(),
     },
     ("request_id",),
     ("request_id",),
 )
 """What only the simulator knows of each request: PD of the state and outcome with the draw; flags of slips and
 marketing, and whether policy has tightened since the last raise; competition; debt that the bureau does not show
-on that day (RMB), true income (RMB), open lenders, months past due, all four as of the end of the request's month,
-as is the state that the PD follows from; enquiries in 91 days as the bureau shows them."""
+on that day (RMB); enquiries in 91 days as the bureau shows them. And the state that the PD follows from
+(`data.states.State`), as of the end of the request's month but for the balance with us before the draw (RMB)."""
 
 ORACLE_BORROWERS = Table(
     "oracle/borrowers",

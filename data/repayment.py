@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from data.population import Borrowers
 from data.randomness import Floats
 from data.world import Borrowing, Repayment, World
 
@@ -35,16 +34,17 @@ class Strain:
 
 
 def strain(
-    borrowers: Borrowers,
+    willingness: Floats,
+    network: Floats,
     liquidity: Floats,
-    jobless: NDArray[np.bool_],
+    jobless: Floats | NDArray[np.bool_],
     lenders: Floats,
-    macro: float,
+    macro: Floats | float,
     repayment: Repayment,
 ) -> Strain:
-    """The strain on the borrowers of a block in one month."""
+    """The strain on borrowers in one month."""
     p = repayment
-    miss = p.miss_intercept + p.miss_willingness * borrowers.willingness + p.miss_network * borrowers.network
+    miss = p.miss_intercept + p.miss_willingness * willingness + p.miss_network * network
     miss = (
         miss
         + p.miss_liquidity * liquidity
@@ -53,11 +53,9 @@ def strain(
         + p.miss_lenders * lenders
     )
     early = (
-        p.cure_early_intercept
-        + p.cure_early_willingness * borrowers.willingness
-        + p.cure_early_liquidity * liquidity
+        p.cure_early_intercept + p.cure_early_willingness * willingness + p.cure_early_liquidity * liquidity
     )
-    late = p.cure_late_intercept + p.cure_late_willingness * borrowers.willingness
+    late = p.cure_late_intercept + p.cure_late_willingness * willingness
     return Strain(miss, early, late)
 
 
@@ -97,7 +95,7 @@ def next_status(
 
 
 def true_pd(
-    status: NDArray[np.int16], strain: Strain, liquidity: Floats, service: Floats, world: World
+    status: Floats | NDArray[np.int16], strain: Strain, liquidity: Floats, service: Floats, world: World
 ) -> Floats:
     """PD of a draw (30+ days past due within 90 days) implied by the state of the world at its release.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from data.errors import CallError
 from data.mechanisms import MECHANISMS
 from data.script import Script
 from data.simulate import write_world
-from data.world import World
+from data.states import world_of
 
 
 def script_of(book: Book, borrowers: NDArray[np.int64]) -> Script:
@@ -69,10 +68,9 @@ def replay(
     Raises:
         CallError: The book is not a simulated one.
     """
-    said = book.manifest
-    if said.source != "simulated" or said.seed is None or said.scenario is None or said.months is None:
-        raise CallError(f"{book.path} is not a simulated book, so its world cannot be lived through again.")
-    world = World.model_validate_json(json.dumps(said.parameters))
+    said, world = book.manifest, world_of(book)
+    if said.seed is None or said.scenario is None or said.months is None:
+        raise CallError(f"{book.path} does not tell its seed, scenario and months; make the book again.")
     on = {name: name in mechanisms and getattr(world.mechanisms, name) for name in MECHANISMS}
     changed = world.model_copy(update={"mechanisms": world.mechanisms.model_copy(update=on)})
     ids = np.unique(script.borrower_id)

@@ -10,8 +10,9 @@ from data.economy import Climate
 from data.household import Household
 from data.lender import ReleaseInputs, refusals
 from data.randomness import Floats, Whole
-from data.repayment import Strain, debt_service, true_pd
+from data.repayment import debt_service
 from data.reporting import outage_days, overdue_days
+from data.states import State, pd_of
 
 
 def who_asks(block: Block, position: int, month: int, now: Household, gap: Floats, then: Standing) -> Flags:
@@ -166,28 +167,42 @@ def _release_inputs(
         cap_lenders=climate.cap_lenders[in_force].astype(np.float64),
         cap_enquiries=climate.cap_enquiries[in_force].astype(np.float64),
     )
+    state = _state(block, position, now, rows, balance, amount)
     hidden: Columns = {
-        "debt_hidden": (block.debt_elsewhere[rows] - reported).astype(np.float32),
-        "lenders_true": block.lenders[rows].astype(np.int16),
+        "debt_hidden": (state.debt_elsewhere - reported).astype(np.float32),
         "enquiries_91d": enquiries.astype(np.int16),
-        "income_true": block.record.income[position][rows].astype(np.float32),
         "competition": competition.astype(np.float32),
         "policy_tightened": climate.level[position] > climate.level[at_raise],
-        "months_past_due": block.account.status[rows],
-        "true_pd": _pd_of_state(block, position, now, rows, balance + amount),
+        "true_pd": pd_of(state, world),
+        "income_true": state.income.astype(np.float32),
+        "lenders_true": state.lenders.astype(np.int16),
+        "months_past_due": state.status,
+        "jobless": state.jobless,
+        **{
+            name: getattr(state, name).astype(np.float32)
+            for name in ("liquidity", "macro", "debt_elsewhere", "balance")
+        },
     }
     return inputs, hidden
 
 
-def _pd_of_state(
-    block: Block, position: int, now: Household, rows: Whole, balance_with_draw: Floats
-) -> Floats:
-    world, record = block.world, block.record
-    pressed = record.strains[position]
-    pressure = Strain(pressed.miss[rows], pressed.cure_early[rows], pressed.cure_late[rows])
-    owed = balance_with_draw + block.debt_elsewhere[rows]
-    service = debt_service(owed, record.income[position][rows], world.borrowing)
-    return true_pd(block.account.status[rows], pressure, now.liquidity[rows], service, world)
+def _state(
+    block: Block, position: int, now: Household, rows: Whole, balance: Floats, amount: Floats
+) -> State:
+    who = block.borrowers
+    return State(
+        willingness=who.willingness[rows],
+        network=who.network[rows],
+        liquidity=now.liquidity[rows],
+        jobless=now.jobless[rows],
+        macro=np.full(len(rows), block.climate.macro[position]),
+        income=block.record.income[position][rows],
+        lenders=block.lenders[rows],
+        debt_elsewhere=block.debt_elsewhere[rows],
+        status=block.account.status[rows],
+        balance=balance,
+        amount=amount,
+    )
 
 
 def _looser(climate: Climate, position: int, raised: Whole) -> Whole:

@@ -128,7 +128,8 @@ def _borrow_elsewhere(block: Block, position: int, month: int, now: homes.Househ
 def _repay(block: Block, position: int, month: int, now: homes.Household, owed: Floats) -> None:
     world, account, draws = block.world, block.account, block.draws
     pressed = strain(
-        block.borrowers,
+        block.borrowers.willingness,
+        block.borrowers.network,
         now.liquidity,
         now.jobless,
         block.lenders,

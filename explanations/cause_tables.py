@@ -29,9 +29,10 @@ def with_causes(
     explanation: Explanation,
     causes: pd.DataFrame | None,
     lag_audit: pd.DataFrame | None,
+    checked: dict[str, Any] | None,
     parameters: ExplanationParameters,
 ) -> Explanation:
-    """The explanation with its causes and lag audit, told in the summary as well; None says that the book has none."""
+    """The explanation with its causes, lag audit and check, told in the summary; None says that the book has none."""
     if causes is None or not len(causes):
         told: dict[str, Any] = {"not_identifiable": NOT_IDENTIFIABLE} if causes is None else {}
     else:
@@ -46,6 +47,8 @@ def with_causes(
             },
             "dominant": {cause: int((first == cause).sum()) for cause in CAUSES},
         }
+    if checked is not None:
+        told["checked"] = checked
     summary = explanation.summary | {"causes": told}
     if lag_audit is not None and len(lag_audit):
         streams = by_stream(lag_audit, explanation.conflicts["borrower_id"], parameters)

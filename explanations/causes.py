@@ -18,6 +18,7 @@ from explanations.neutral import (
     Neutral,
     assessed_change,
     estimate,
+    lasting_income,
     with_limits,
     without_competition,
     without_misreading,
@@ -29,6 +30,7 @@ from features.reread import Reread, reread
 from models.boosted import Floats
 from models.decisions import limit_rules, undecidable
 from models.limit_model import LimitModel
+from models.overrides import unrecorded_override
 from models.parameters import ModelsParameters
 from models.release_model import ReleaseModel
 from models.replay import Scene, conflicts
@@ -85,10 +87,16 @@ class Ledger:
         at = {subset: column for column, subset in enumerate(SUBSETS)}
         kept = np.zeros((len(request_ids), len(SUBSETS)))
         neutral = estimate(self.reviews, self.book.whole("market"), str(self.book.manifest.first_month))
+        hidden = pd.Series(
+            unrecorded_override(
+                self.reviews.keys, self.limit.score(self.reviews.values), self.models.overrides
+            ),
+            index=self.reviews.keys["review_id"],
+        )
         shown = {late: reread(self.book, request_ids, self.features, not late) for late in (True, False)}
         for done, switches in enumerate(product((True, False), repeat=len(SEEN)), start=1):
             on = frozenset(name for name, state in zip(SEEN, switches, strict=True) if state)
-            scenes = list(self._scenes(shown["data_lag" in on], on, neutral, shown[True].reviews))
+            scenes = list(self._scenes(shown["data_lag" in on], on, neutral, shown[True].reviews, hidden))
             for errors, scene in scenes:
                 for mechanisms in (on | errors, on | errors | {"policy"}):
                     found = conflicts(scene, mechanisms, self.models)
@@ -97,12 +105,17 @@ class Ledger:
         return kept
 
     def _scenes(
-        self, shown: Reread, on: frozenset[str], neutral: Neutral, seen: Matrix
+        self, shown: Reread, on: frozenset[str], neutral: Neutral, seen: Matrix, hidden: pd.Series
     ) -> Iterator[tuple[frozenset[str], Scene]]:
-        """The scene with and without errors, for each draw of what competition brought."""
+        """The scene with and without errors, for each draw of what competition brought.
+
+        An override that nobody recorded has moved the assessed limit, a recorded slip the limit that the rules gave;
+        the model's limit knows of neither and takes both.
+        """
         rules, policy = limit_rules(self.book), self.book.whole("policy")
         recorded = shown.reviews.keys
-        slip = recorded_slip(recorded, rules)
+        slip, override = recorded_slip(recorded, rules), hidden.loc[recorded["review_id"]].to_numpy()
+        none = np.ones(len(slip))
         draws = self.explanations.cause_draws if "competition" not in on else 1
         for draw in range(draws):
             requests, reviews, on_request = shown.requests, shown.reviews, shown.on_request
@@ -112,15 +125,18 @@ class Ledger:
                 )
             marketing = np.zeros(len(recorded))
             if "misread" not in on:
-                reviews = without_misreading(reviews, "reviewed_on", neutral)
-                on_request = without_misreading(on_request, "requested_on", neutral)
+                lasting = lasting_income(reviews, neutral)
+                reviews = without_misreading(reviews, "reviewed_on", neutral, lasting)
+                on_request = without_misreading(on_request, "requested_on", neutral, lasting)
                 marketing = recorded["marketing"].to_numpy(np.float64)
             score = self.limit.score(reviews.values)
             change = assessed_change(neutral, seen, reviews, marketing)
             assessed = recorded["limit_assessed"].to_numpy(np.float64) * np.exp(change)
-            for errors in (frozenset[str](), frozenset({"error"})):
-                slipped = slip if errors else np.ones(len(slip))
-                before, after = replayed_limits(recorded, assessed, slipped, rules)
+            for errors, computed, slipped, executed in (
+                (frozenset[str](), assessed / override, none, none),
+                (frozenset({"error"}), assessed, slip, slip * override),
+            ):
+                before, after = replayed_limits(recorded, computed, slipped, rules)
                 asked = with_limits(requests, recorded.assign(limit_after=after))
                 yield (
                     errors,
@@ -131,7 +147,7 @@ class Ledger:
                         reviews=recorded[["review_id", "borrower_id", "reviewed_on"]].assign(
                             limit_before=before,
                             limit_score=score,
-                            slip=slipped,
+                            slip=executed,
                         ),
                         recomputed=None if "data_lag" in on else np.exp(self.limit.score(on_request.values)),
                         policy=policy,

@@ -24,6 +24,8 @@ def finding(explanation: Explanation) -> str:
 
 def _what_causes(explanation: Explanation) -> str:
     """The mean share of each cause, largest first; nothing where the book does not tell them."""
+    if explanation.summary.get("causes", {}).get("not_identifiable"):
+        return "\nCauses of the conflicts: not identifiable from this book; the report says what it lacks."
     means = explanation.summary.get("causes", {}).get("mean_share", {})
     ordered = sorted(means.items(), key=lambda pair: (-pair[1], pair[0]))
     if not ordered:
@@ -54,6 +56,9 @@ def finding_metrics(explanation: Explanation) -> dict[str, float]:
                 metrics[f"explanation.{cohort}.bad_{name}"] = rate[name]
     for name, share in explanation.summary.get("causes", {}).get("mean_share", {}).items():
         metrics[f"causes.{name}"] = share
+    for name, value in explanation.summary.get("causes", {}).get("checked", {}).items():
+        if isinstance(value, float):
+            metrics[f"fidelity.{name}"] = value
     for row in explanation.summary.get("lag_audit", []):
         metrics[f"lag_audit.{row['stream']}.removed"] = float(row["removed"])
     return metrics

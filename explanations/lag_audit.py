@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from data.book import Book
-from data.limit_rules import recorded_slip
 from data.months import to_days
 from data.schema import STREAMS
 from explanations.bootstrap import mean_interval
@@ -16,7 +15,7 @@ from explanations.parameters import ExplanationParameters
 from features.parameters import FeatureParameters
 from features.readers import read_as_of
 from features.reread import refreshed_snapshots
-from models.decisions import limit_rules, undecidable
+from models.decisions import undecidable
 from models.limit_model import LimitModel
 from models.parameters import ModelsParameters
 from models.policy import decide, policy_in_force
@@ -42,8 +41,8 @@ def lag_audit(
 
     Args:
         book: A dated book.
-        conflicts: request_id, borrower_id, review_id, requested_on, amount, limit_score, limit_before and pd by
-            conflict (see `models.decisions`).
+        conflicts: request_id, borrower_id, review_id, requested_on, amount, limit_score, limit_before, limit_after
+            and pd by conflict (see `models.decisions`).
         limit: The limit model.
         release: The release model.
         features: How features are read.
@@ -54,20 +53,20 @@ def lag_audit(
         By stream and conflict: stream, request_id, days_stale (between what the limit had read and the request),
         limit_change (log), pd, pd_fresh, removed (whether the conflict is gone).
     """
-    reviews = book.whole("limit_reviews")
-    slip = pd.Series(recorded_slip(reviews, limit_rules(book)), index=reviews["review_id"].to_numpy())
-    reviewed_on = reviews.set_index("review_id")["reviewed_on"]
+    reviewed_on = book.whole("limit_reviews").set_index("review_id")["reviewed_on"]
     at = conflicts["review_id"].astype("int64").to_numpy()
     rows = conflicts[["request_id"]].assign(favoured_on=reviewed_on.reindex(at).to_numpy())
     read = read_as_of("limit", to_days(rows["favoured_on"]))
     asked_on = to_days(conflicts["requested_on"])
-    before = conflicts["limit_before"].to_numpy(np.float64)
+    before, executed, scored = (
+        conflicts[name].to_numpy(np.float64) for name in ("limit_before", "limit_after", "limit_score")
+    )
     policy = book.whole("policy")
     parts = []
     for done, stream in enumerate(STREAMS, start=1):
         requests, favouring = refreshed_snapshots(book, rows, stream, features)
-        score = limit.score(favouring.values)
-        fresh = np.exp(score) * slip.reindex(at).to_numpy()
+        change = limit.score(favouring.values) - scored
+        fresh = executed * np.exp(change)
         needed = (requests.keys["amount"] + requests.keys["balance"]).to_numpy(np.float64)
         favoured = (fresh >= models.favoured.raise_from * before) & (needed <= fresh)
         probability = release.pd(requests.values)
@@ -85,7 +84,7 @@ def lag_audit(
                     "stream": stream,
                     "request_id": conflicts["request_id"].to_numpy(),
                     "days_stale": (asked_on - read[stream]).astype(np.int32),
-                    "limit_change": score - conflicts["limit_score"].to_numpy(np.float64),
+                    "limit_change": change,
                     "pd": conflicts["pd"].to_numpy(np.float64),
                     "pd_fresh": probability,
                     "removed": ~(favoured & decided["refused"].to_numpy(bool)),

@@ -138,18 +138,41 @@ def _assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
     )
 
 
-def without_misreading(matrix: Matrix, date: str, neutral: Neutral) -> Matrix:
-    """Limit snapshots as they would be if income were known and spending that of the income."""
+def lasting_income(reviews: Matrix, neutral: Neutral) -> pd.Series:
+    """Log of what each borrower earns in the long run: the mean over all reviews that read him, by borrower_id."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (
+            pd.Series(np.log(_income(reviews, neutral)))
+            .groupby(reviews.keys["borrower_id"].to_numpy())
+            .mean()
+        )
+
+
+def _income(matrix: Matrix, neutral: Neutral) -> Floats:
+    """Monthly income (RMB): payroll where it is seen, otherwise what inferred income and spending tell of it."""
     column = _columns(matrix)
-    changed: dict[str, Floats | float] = {}
     verified, proxy = column("income_verified"), column("income_proxy")
     with np.errstate(divide="ignore", invalid="ignore"):
         inferred = np.exp(_applied(neutral.income, np.log(proxy), np.log(column("spend_avg_12m"))))
-        income = np.where(np.isnan(verified), inferred, verified)
+    return np.where(np.isnan(verified), inferred, verified)
+
+
+def without_misreading(matrix: Matrix, date: str, neutral: Neutral, lasting: pd.Series) -> Matrix:
+    """Limit snapshots as they would be if income were known and spending that of the income.
+
+    Args:
+        matrix: Limit snapshots.
+        date: Key with their date.
+        neutral: Estimates from the book.
+        lasting: What the borrowers earn in the long run (`lasting_income`).
+    """
+    column = _columns(matrix)
+    changed: dict[str, Floats | float] = {}
+    verified, proxy = column("income_verified"), column("income_proxy")
+    income = _income(matrix, neutral)
+    with np.errstate(divide="ignore", invalid="ignore"):
         read = np.where(np.isnan(verified), proxy, verified)
-        # What a borrower earns in the long run is the mean over all that was seen of him.
-        lasting = pd.Series(np.log(income)).groupby(matrix.keys["borrower_id"].to_numpy()).transform("mean")
-        usual = np.exp(neutral.spending + lasting.to_numpy())
+        usual = np.exp(neutral.spending + lasting.reindex(matrix.keys["borrower_id"]).to_numpy())
         ratio = read / income
         calendar = matrix.keys[date].dt.month.to_numpy() - 1
         changed["income_proxy"] = income

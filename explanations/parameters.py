@@ -17,9 +17,11 @@ class ExplanationParameters(Parameters):
         bootstrap_level: Coverage of the intervals (0-1).
         seed: Seed of the draws.
         cause_draws: Draws over which the causes average what competition brought.
+        checked_conflicts: Conflicts of a simulated book whose causes are held against the truth; 0 for none.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
     bootstrap_level: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     cause_draws: Annotated[int, Field(ge=1, le=1000)]
+    checked_conflicts: Annotated[int, Field(ge=0)]

@@ -14,6 +14,7 @@ import vl_convert
 from data.atomic import whole_file
 from explanations.cases import Case, chosen_cases
 from explanations.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
+from explanations.cause_check import check_table, check_text
 from explanations.conflict_map import conflict_map
 from explanations.contrast_chart import contrast_chart
 from explanations.contrast_table import (
@@ -160,6 +161,7 @@ def _statements(
             say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
             for name in summary.get("causes", {}).get("not_identifiable", {})
         ],
+        "check_text": check_text(explanation),
         "cause_legend": [(say(f"cause.{name}"), colour) for name, colour in CAUSE_COLOURS.items()],
         "cases_text": say_of(undated, "section.cases_text", cases=count(len(cases)), conflicts=conflicts),
         "reading": _reading(rows),
@@ -176,6 +178,7 @@ def _tables(explanation: Explanation) -> dict[str, Any]:
         if explanation.causes is not None and len(explanation.causes)
         else None,
         "freshness": freshness_table(explanation),
+        "check": check_table(explanation),
         "funnel": funnel_stages(explanation.funnel, is_undated(summary)),
         "matrix": decision_matrix(explanation.decision_matrix),
         "performance": [performance_table(explanation, model) for model in ("release", "limit")],

@@ -1,10 +1,8 @@
-"""The ledger scored against ground truth: how often it names the right cause, and how near its shares come."""
+"""The scorecard: how often the ledger names the right cause, how near its shares come, how true the features are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from data.atomic import whole_file
-from data.book import Book
-from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
-from features.matrix import Matrix
+from data.mechanisms import CAUSES
+from explanations.cause_measures import (
+    accuracy,
+    calibration,
+    calibrations,
+    confusion,
+    error,
+    observable_optimum,
+    rank_correlation,
+)
+from explanations.fidelity import leading_agreement, leading_signs, rank_agreement, stands_for
+from explanations.scored import Scored
 
 Floats = NDArray[np.float64]
-
-STRONG = 0.5
-"""A conflict counts for the accuracy where its largest true share is at least this."""
+Row = dict[str, Any]
+Optimum = Mapping[tuple[int, str], Floats]
 
 BUILT_FOR = {
     "policy_shock": "policy",
@@ -32,191 +37,151 @@ BUILT_FOR = {
 }
 """The cause that each scenario was built to make larger."""
 
-FIGURES = ("release_margin", "pd", "cutoff", "limit_score", "limit_before", "limit_after")
-"""What the decisions show of each conflict besides its snapshots."""
-
-BINS = np.linspace(0, 1, 6)
+NULL_CHANGE = "null_change"
+"""The baseline with parameters changed that change nothing: a control, counted nowhere else."""
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Conflicts of one book with the truth, the ledger's answer and what can be observed.
+def scorecard(books: list[Scored], seed: int) -> list[Row]:
+    """The scorecard of books of several seeds, scenarios and fits.
 
-    Attributes:
-        seed: Seed of the book.
-        scenario: Its scenario.
-        borrower_id: Borrower of each conflict.
-        truth: True shares by conflict and cause.
-        ledger: The ledger's shares.
-        vanishes: By conflict and mechanism, whether the conflict vanishes when it alone is switched off.
-        observed: What a lender can observe of each conflict.
-    """
-
-    seed: int
-    scenario: str
-    borrower_id: NDArray[np.int64]
-    truth: Floats
-    ledger: Floats
-    vanishes: Floats
-    observed: Floats
-
-
-def scored(
-    book: Book, conflicts: pd.DataFrame, requests: Matrix, reviews: Matrix, said: Floats, kept: Floats
-) -> Scored:
-    """The conflicts of a simulated book with the truth and the ledger's answer.
+    A row is name, value, unit, target, holds, seed (None: over all), scenario (None: over all), and as uncertainty
+    `sd_seeds` and `sd_refits`: the standard deviation of the same figure over the seeds, and over fits of the models
+    with other seeds; None where there are fewer than two, or it is not a figure of that kind.
 
     Args:
-        book: The book.
-        conflicts: Decisions on its conflicts (see `models.decisions`), with `row`, the request's place in `requests`.
-        requests: Release snapshots of all requests.
-        reviews: Limit snapshots of all reviews.
-        said: The ledger's K by conflict and subset of mechanisms.
-        kept: The true K by conflict and subset.
+        books: Each seed's and scenario's book as each fit of the models decided it.
+        seed: For the controls and the intervals.
     """
-    review = pd.Index(reviews.keys["review_id"]).get_indexer(pd.Index(conflicts["review_id"].astype("int64")))
-    observed = (
-        requests.values[conflicts["row"].to_numpy()],
-        reviews.values[review],
-        conflicts[list(FIGURES)].to_numpy(np.float64),
-    )
-    return Scored(
-        seed=int(book.manifest.seed or 0),
-        scenario=str(book.manifest.scenario),
-        borrower_id=conflicts["borrower_id"].to_numpy(),
-        truth=shapley_shares(kept),
-        ledger=shapley_shares(said),
-        vanishes=vanishing(kept),
-        observed=np.hstack(observed).astype(np.float64),
-    )
-
-
-def vanishing(kept: Floats) -> Floats:
-    """Whether each conflict vanishes when one mechanism alone is switched off (from `true_conflicts`)."""
-    off = [SUBSETS.index(frozenset(MECHANISMS) - {name}) for name in MECHANISMS]
-    return np.asarray(kept[:, [-1]] - kept[:, off])
-
-
-def accuracy(answer: Floats, truth: Floats) -> float:
-    """Share of strong conflicts whose largest true cause has the largest share in the answer, too."""
-    strong = truth.max(axis=1) >= STRONG
-    if not strong.any():
-        return float("nan")
-    return float((answer.argmax(axis=1) == truth.argmax(axis=1))[strong].mean())
-
-
-def error(answer: Floats, truth: Floats) -> float:
-    """Mean absolute error of the shares."""
-    return float(np.abs(answer - truth).mean()) if len(truth) else float("nan")
-
-
-def rank_correlation(answer: Floats, truth: Floats) -> float:
-    """Spearman's correlation of the cohort's mean shares over the causes."""
-    return float(spearmanr(answer.mean(axis=0), truth.mean(axis=0)).statistic)
-
-
-def calibration(book: Scored) -> pd.DataFrame:
-    """Of conflicts to which the ledger gives a mechanism some share, how many vanish without it.
-
-    Columns: cause, share_from, conflicts, said (mean share), vanish (share that truly vanishes).
-    """
-    rows = []
-    for place, cause in enumerate(MECHANISMS):
-        said = book.ledger[:, place]
-        where = np.digitize(said, BINS[1:-1])
-        for number in np.unique(where):
-            chosen = where == number
-            vanish = book.vanishes[chosen, place]
-            rows.append((cause, BINS[number], int(chosen.sum()), said[chosen].mean(), vanish.mean()))
-    return pd.DataFrame(rows, columns=["cause", "share_from", "conflicts", "said", "vanish"])
-
-
-def calibrations(books: list[Scored]) -> pd.DataFrame:
-    """The calibration of all books, with their seeds and scenarios."""
-    tables = [
-        calibration(book).assign(seed=book.seed, scenario=book.scenario) for book in books if len(book.truth)
+    lived = [book for book in books if book.scenario != NULL_CHANGE]
+    first = [book for book in lived if book.refit == 0]
+    optimum = _optimum(first, seed)
+    rows = _rows(first, optimum, seed)
+    by_seed = [_rows([book for book in first if book.seed == one], optimum, seed) for one in _seeds(first)]
+    by_fit = [
+        _rows([book for book in lived if book.refit == one], {}, seed)
+        for one in sorted({book.refit for book in lived})
     ]
-    return pd.concat(tables, ignore_index=True)
+    _add_spread(rows, "sd_seeds", by_seed, lambda row: row["seed"] is None)
+    _add_spread(rows, "sd_refits", by_fit, lambda row: True)
+    return rows + [_row(*null) | {"sd_seeds": None, "sd_refits": None} for null in _nulls(books)]
 
 
-def confusion(books: list[Scored]) -> pd.DataFrame:
-    """Strong conflicts by largest true cause (rows) and the ledger's largest (columns)."""
-    truth, ledger = (np.concatenate([getattr(book, name) for book in books]) for name in ("truth", "ledger"))
-    strong = truth.max(axis=1) >= STRONG
-    counts = np.zeros((len(CAUSES), len(CAUSES)), dtype=np.int64)
-    np.add.at(counts, (truth[strong].argmax(axis=1), ledger[strong].argmax(axis=1)), 1)
-    table = pd.DataFrame(counts, columns=list(CAUSES))
-    table.insert(0, "true_cause", list(CAUSES))
-    return table
-
-
-def observable_optimum(books: list[Scored], seed: int) -> list[Floats]:
-    """Shares that a flexible model gives which learned the true ones from all observables on other seeds.
-
-    What an answer can reach that is made from what a lender sees. The ledger's own shares are among the inputs.
-    """
-    import lightgbm
-
-    parameters = {
-        "objective": "l2",
-        "learning_rate": 0.05,
-        "num_leaves": 15,
-        "min_data_in_leaf": 20,
-        "feature_fraction": 0.5,
-        "deterministic": True,
-        "force_row_wise": True,
-        "seed": seed,
-        "verbosity": -1,
+def tables(books: list[Scored]) -> dict[str, pd.DataFrame]:
+    """Tables beside the scorecard: confusion, calibration, and what groups of features stand for."""
+    first = [book for book in books if book.scenario != NULL_CHANGE and book.refit == 0]
+    return {
+        "confusion": confusion(first),
+        "calibration": calibrations(first),
+        "stands_for": stands_for(*_contributions(first)),
     }
-    fitted = {}
-    for held_out in sorted({book.seed for book in books}):
-        others = [book for book in books if book.seed != held_out]
-        inputs = np.concatenate([_observables(book) for book in others])
-        target = np.concatenate([book.truth for book in others])
-        fitted[held_out] = [
-            lightgbm.train(parameters, lightgbm.Dataset(inputs, target[:, cause]), 150)
-            for cause in range(len(CAUSES))
-        ]
-    return [
-        np.column_stack([model.predict(_observables(book)) for model in fitted[book.seed]]) for book in books
-    ]
 
 
-def _observables(book: Scored) -> Floats:
-    return np.hstack([book.observed, book.ledger])
+def _seeds(books: list[Scored]) -> list[int]:
+    return sorted({book.seed for book in books})
 
 
-def scorecard(books: list[Scored], seed: int) -> list[dict[str, Any]]:
-    """The scorecard: a list of name, value, unit, target, holds, seed and scenario (None over all)."""
-    rows: list[dict[str, Any]] = []
-    optimum = observable_optimum(books, seed) if len({book.seed for book in books}) > 1 else None
-    for place, book in enumerate(books):
-        best = None if optimum is None else optimum[place]
-        rows += [row | {"seed": book.seed, "scenario": book.scenario} for row in _of_book(book, best, seed)]
-    rows += [row | {"seed": None} for row in _rises(books, seed)]
-    rows += [row | {"seed": None, "scenario": None} for row in _overall(books, optimum)]
-    return rows
+def _optimum(books: list[Scored], seed: int) -> Optimum:
+    if len(_seeds(books)) < 2:
+        return {}
+    found = observable_optimum(books, seed)
+    return {(book.seed, book.scenario): best for book, best in zip(books, found, strict=True)}
 
 
-def _of_book(book: Scored, best: Floats | None, seed: int) -> Iterator[dict[str, Any]]:
-    said, truth = book.ledger, book.truth
+def _add_spread(rows: list[Row], name: str, others: list[list[Row]], meant: Callable[[Row], bool]) -> None:
+    """Adds to each row the standard deviation of its figure over other scorecards."""
+    values: dict[tuple[Any, ...], list[float]] = {}
+    for row in (row for other in others for row in other):
+        if row["value"] is not None:
+            values.setdefault(_key(row), []).append(row["value"])
+    for row in rows:
+        found = values.get(_key(row), []) if meant(row) else []
+        row[name] = float(np.std(found, ddof=1)) if len(found) > 1 else None
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["name"], row["seed"], row["scenario"]
+
+
+def _rows(books: list[Scored], optimum: Optimum, seed: int) -> list[Row]:
+    """Every figure of books that one fit of the models decided."""
+    rows: list[Row] = []
+    for book in books:
+        where = {"seed": book.seed, "scenario": book.scenario}
+        rows += [row | where for row in _of([book], optimum)]
+        rows += [row | where for row in _controls(book, seed)]
+    for scenario in dict.fromkeys(book.scenario for book in books):
+        of_it = [book for book in books if book.scenario == scenario]
+        rows += [row | {"scenario": scenario} for row in _of(of_it, optimum)]
+        rows += [row | {"scenario": scenario} for row in _of_scenario(of_it)]
+    rows += _rises(books, seed)
+    rows += _of(books, optimum)
+    return rows + list(_against_optimum(books, optimum))
+
+
+def _of(books: list[Scored], optimum: Optimum) -> Iterator[Row]:
+    """Figures of the conflicts of some books together."""
+    truth, said = _joined(books, "truth"), _joined(books, "ledger")
     yield _row("conflicts", len(truth), "count")
     yield _row("dominant cause, accuracy", accuracy(said, truth), "share")
     yield _row("share, mean absolute error", error(said, truth), "share")
-    yield _row("cohort means, rank correlation", rank_correlation(said, truth), "correlation", ">= 0.8", 0.8)
-    if best is not None:
+    if all((book.seed, book.scenario) in optimum for book in books):
+        best = np.concatenate([optimum[book.seed, book.scenario] for book in books])
         yield _row("observable optimum, accuracy", accuracy(best, truth), "share")
         yield _row("observable optimum, mean absolute error", error(best, truth), "share")
+    for column, cause in enumerate(CAUSES):
+        for what, shares in (("true", truth), ("said", said)):
+            yield _row(f"mean share of {cause}, {what}", _mean(shares[:, column]), "share")
+    model, state = _contributions(books)
+    for top in (1, 3):
+        yield _row(f"features: {top} largest, agreement", leading_agreement(model, state, top), "share")
+        yield _row(f"features: {top} largest, same sign", leading_signs(model, state, top), "share")
+    yield _row("features: Spearman, mean over conflicts", rank_agreement(model, state), "correlation")
+    yield _row("features: Spearman of cohort means", _cohort_agreement(model, state), "correlation")
+
+
+def _of_scenario(books: list[Scored]) -> Iterator[Row]:
+    truth, said = _joined(books, "truth"), _joined(books, "ledger")
+    correlation = rank_correlation(said, truth)
+    yield _row("cohort means, rank correlation", correlation, "correlation", ">= 0.8", correlation >= 0.8)
+
+
+def _controls(book: Scored, seed: int) -> Iterator[Row]:
+    said, truth = book.ledger, book.truth
+    yield _row("cohort means, rank correlation", rank_correlation(said, truth), "correlation")
     curve = calibration(book)
-    gap = np.average(np.abs(curve["said"] - curve["vanish"]), weights=curve["conflicts"])
-    yield _row("calibration, mean gap", float(gap), "share")
+    if len(curve):
+        gap = np.average(np.abs(curve["said"] - curve["vanish"]), weights=curve["conflicts"])
+        yield _row("calibration, mean gap", float(gap), "share")
     random = np.random.default_rng(seed).dirichlet(np.ones(len(CAUSES)), len(truth))
     yield _row("control: random shares, accuracy", accuracy(random, truth), "share")
     yield _row("control: random shares, mean absolute error", error(random, truth), "share")
-    yield _row("control: the truth itself, accuracy", accuracy(truth, truth), "share", ">= 1", 1.0)
+    itself = accuracy(truth, truth)
+    yield _row("control: the truth itself, accuracy", itself, "share", ">= 1", itself >= 1)
 
 
-def _rises(books: list[Scored], seed: int) -> Iterator[dict[str, Any]]:
+def _nulls(books: list[Scored]) -> Iterator[tuple[Any, ...]]:
+    """Each seed's null change against its baseline: the same conflicts, causes and shares."""
+    at = {(book.seed, book.scenario): book for book in books if book.refit == 0}
+    for seed in _seeds(books):
+        if not {(seed, NULL_CHANGE), (seed, "baseline")} <= set(at):
+            continue
+        null, base = at[seed, NULL_CHANGE], at[seed, "baseline"]
+        same = np.array_equal(null.request_id, base.request_id)
+        agree = float((null.ledger.argmax(1) == base.ledger.argmax(1)).mean()) if same else 0.0
+        moved = max(
+            (
+                float(np.abs(getattr(null, one) - getattr(base, one)).max(initial=0))
+                for one in ("ledger", "truth")
+            )
+            if same
+            else [1.0]
+        )
+        where = (seed, NULL_CHANGE)
+        yield "control: null change, agreement", agree, "share", ">= 1", agree >= 1, *where
+        yield "control: null change, largest change of a share", moved, "share", "<= 0", moved <= 0, *where
+
+
+def _rises(books: list[Scored], seed: int) -> Iterator[Row]:
     """Rise of the cause that each scenario was built for against the same seed's baseline, by bootstrap."""
     at = {(book.seed, book.scenario): book for book in books}
     for scenario, cause in BUILT_FOR.items():
@@ -227,7 +192,7 @@ def _rises(books: list[Scored], seed: int) -> Iterator[dict[str, Any]]:
             pairs = [(at[one, scenario], at[one, "baseline"]) for one in seeds]
             mean, low = _rise(pairs, what, CAUSES.index(cause), seed)
             name = f"{what}: rise of {cause}"
-            yield _row(name, mean, "share", "interval above 0", 0.0, low) | {"scenario": scenario}
+            yield _row(name, mean, "share", "interval above 0", low > 0, scenario=scenario)
 
 
 def _rise(
@@ -245,24 +210,42 @@ def _rise(
             value = getattr(book, what)[:, cause]
             at = np.searchsorted(who, book.borrower_id)
             given = weight[:, at]
-            parts.append((value.mean(), given @ value / np.maximum(given.sum(axis=1), 1.0)))
+            parts.append((_mean(value), given @ value / np.maximum(given.sum(axis=1), 1.0)))
         mean += (parts[0][0] - parts[1][0]) / len(pairs)
         drawn += (parts[0][1] - parts[1][1]) / len(pairs)
     return mean, float(np.quantile(drawn, 0.025))
 
 
-def _overall(books: list[Scored], optimum: list[Floats] | None) -> Iterator[dict[str, Any]]:
-    truth, said = (np.concatenate([getattr(book, name) for book in books]) for name in ("truth", "ledger"))
-    yield _row("dominant cause, accuracy", accuracy(said, truth), "share")
-    yield _row("share, mean absolute error", error(said, truth), "share")
-    if optimum is None:
+def _against_optimum(books: list[Scored], optimum: Optimum) -> Iterator[Row]:
+    if not optimum:
         return
-    best = np.concatenate(optimum)
-    most, least = accuracy(best, truth), error(best, truth)
-    yield _row("observable optimum, accuracy", most, "share")
-    yield _row("observable optimum, mean absolute error", least, "share")
-    yield _row("accuracy against the optimum", accuracy(said, truth) / most, "ratio", ">= 0.9", 0.9)
-    yield _row("error above the optimum", error(said, truth) - least, "share", "<= 0.02", 0.02, at_most=True)
+    truth, said = _joined(books, "truth"), _joined(books, "ledger")
+    best = np.concatenate([optimum[book.seed, book.scenario] for book in books])
+    ratio = accuracy(said, truth) / accuracy(best, truth)
+    above = error(said, truth) - error(best, truth)
+    yield _row("accuracy against the optimum", ratio, "ratio", ">= 0.9", ratio >= 0.9)
+    yield _row("error above the optimum", above, "share", "<= 0.02", above <= 0.02)
+
+
+def _joined(books: list[Scored], name: str) -> Floats:
+    return np.concatenate([getattr(book, name) for book in books])
+
+
+def _contributions(books: list[Scored]) -> tuple[Floats, Floats]:
+    """The model's contributions and the true ones of conflicts that the score refuses."""
+    model, state = _joined(books, "model"), _joined(books, "state")
+    known = ~np.isnan(state).any(axis=1)
+    return model[known], state[known]
+
+
+def _cohort_agreement(model: Floats, state: Floats) -> float:
+    if not len(model):
+        return float("nan")
+    return float(spearmanr(model.mean(axis=0), state.mean(axis=0)).statistic)
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _row(
@@ -270,48 +253,37 @@ def _row(
     value: float,
     unit: str,
     target: str | None = None,
-    bound: float | None = None,
-    compared: float | None = None,
-    at_most: bool = False,
-) -> dict[str, Any]:
-    measured = value if compared is None else compared
-    holds = None if bound is None else bool(measured <= bound if at_most else measured >= bound)
-    if target == "interval above 0":
-        holds = measured > 0
+    holds: bool | None = None,
+    seed: int | None = None,
+    scenario: str | None = None,
+) -> Row:
     known = float(value) if np.isfinite(value) else None
-    return {"name": name, "value": known, "unit": unit, "target": target, "holds": holds}
-
-
-def save(book: Scored, path: Path) -> None:
-    """Writes one book's conflicts with truth, answer and observables; whole or not at all."""
-    columns: dict[str, Any] = {"borrower_id": book.borrower_id}
-    for name, names in (("truth", CAUSES), ("ledger", CAUSES), ("vanishes", MECHANISMS)):
-        columns |= {f"{name}.{cause}": getattr(book, name)[:, at] for at, cause in enumerate(names)}
-    columns |= {f"observed.{at}": book.observed[:, at] for at in range(book.observed.shape[1])}
-    with whole_file(path) as aside:
-        pd.DataFrame(columns).to_parquet(aside, index=False, compression="zstd")
-
-
-def load(path: Path, seed: int, scenario: str) -> Scored:
-    """Reads what `save` wrote."""
-    table = pd.read_parquet(path)
-    parts = {
-        name: table[[column for column in map(str, table) if column.startswith(f"{name}.")]].to_numpy(
-            np.float64
-        )
-        for name in ("truth", "ledger", "vanishes", "observed")
+    held = None if holds is None else bool(holds)
+    return {
+        "name": name,
+        "value": known,
+        "unit": unit,
+        "target": target,
+        "holds": held,
+        "seed": seed,
+        "scenario": scenario,
     }
-    return Scored(seed, scenario, table["borrower_id"].to_numpy(np.int64), **parts)
 
 
-def as_text(rows: list[dict[str, Any]]) -> str:
-    """The overall rows and the rises of the scorecard as lines of text."""
-    lines = [f"{'figure':<44}{'scenario':<20}{'value':>8}  target"]
+def as_text(rows: list[Row]) -> str:
+    """The figures over all, the targets and the controls as lines of text."""
+    lines = [f"{'figure':<48}{'scenario':<20}{'value':>8}{'sd seeds':>10}{'sd fits':>9}  target"]
     for row in rows:
-        if row["seed"] is None:
-            value = "–" if row["value"] is None else f"{row['value']:.3f}"
+        if (row["seed"] is None and row["scenario"] is None) or (row["seed"] is None and row["target"]):
+            figures = (row["value"], row["sd_seeds"], row["sd_refits"])
+            value, seeds, fits = ("–" if one is None else f"{one:.3f}" for one in figures)
             held = "" if row["holds"] is None else ("  holds" if row["holds"] else "  MISSED")
             lines.append(
-                f"{row['name']:<44}{row['scenario'] or 'all':<20}{value:>8}  {row['target'] or ''}{held}"
+                f"{row['name']:<48}{row['scenario'] or 'all':<20}{value:>8}{seeds:>10}{fits:>9}"
+                f"  {row['target'] or ''}{held}"
             )
+    nulls = [row for row in rows if row["scenario"] == NULL_CHANGE]
+    if nulls:
+        held = sum(row["holds"] for row in nulls)
+        lines.append(f"Null change: {held} of {len(nulls)} controls hold.")
     return "\n".join(lines)

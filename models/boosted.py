@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm as lgb
@@ -95,9 +96,13 @@ class Boosted:
 
         LightGBM would take such a value for 0 without a word, which is no assessment.
         """
+        return np.asarray(np.isnan(values[:, self._complete]).any(axis=1))
+
+    @cached_property
+    def _complete(self) -> NDArray[np.int32]:
+        """Features that were never missing in training."""
         trees = trees_of(self.booster)
-        complete = np.unique(trees.feature[trees.missing_type == MISSING_NONE])
-        return np.asarray(np.isnan(values[:, complete]).any(axis=1))
+        return np.unique(trees.feature[trees.missing_type == MISSING_NONE])
 
 
 def booster_of(text: str) -> lgb.Booster:

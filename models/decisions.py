@@ -17,6 +17,7 @@ from features.catalogue import catalogue_of
 from features.matrix import Matrix
 from models.favoured import favoured, favoured_by_share
 from models.limit_model import LimitModel
+from models.overrides import unrecorded_override
 from models.parameters import ModelsParameters
 from models.policy import data_missing, decide, one_cutoff, policy_in_force
 from models.release_model import ReleaseModel
@@ -58,13 +59,13 @@ def decide_requests(
         raise DataFault(f"{book.path} holds no draw requests; take a larger book.")
     margin = release.margin(requests.values)
     probability = release.calibration.pd(margin)
-    scored = reviews.keys.assign(limit_score=limit.score(reviews.values))
+    score = limit.score(reviews.values)
+    scored = reviews.keys.assign(limit_score=score)
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
-        rules = limit_rules(book)
-        shown = favoured(
-            requests.keys, scored.assign(slip=recorded_slip(reviews.keys, rules)), parameters.favoured
-        )
+        slip = recorded_slip(reviews.keys, limit_rules(book))
+        slip = slip * unrecorded_override(reviews.keys, score, parameters.overrides)
+        shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
     else:
         in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))

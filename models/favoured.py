@@ -33,13 +33,14 @@ def favoured(
     Args:
         requests: borrower_id, requested_on, amount (RMB) and balance (RMB, just before the draw) by request.
         reviews: review_id, borrower_id, reviewed_on, limit_before (RMB), limit_score (log-RMB, of the limit
-            model) and slip (recorded over ruled limit, 1 where there was no slip) by review, in any order.
+            model) and slip (factor of recorded slips and unrecorded overrides, 1 where there was none) by
+            review, in any order.
         parameters: Window and least raise.
         recomputed: Limit (RMB, before slips) that counts for each request in place of the reviews' own (replays).
 
     Returns:
         By request, in its order: review_id, limit_score (log-RMB), limit_before and limit_after (RMB, the
-        predicted limit with the recorded slip) and favoured. Where no review favours, they are those of
+        predicted limit with the slip) and favoured. Where no review favours, they are those of
         the latest review up to the request, and missing where there is none.
     """
     ordered = reviews.sort_values(["borrower_id", "reviewed_on"], kind="stable", ignore_index=True)

@@ -28,9 +28,16 @@ class FavouredParameters(Parameters):
     raise_from: Annotated[float, Field(gt=1, le=5)]
 
 
+class OverridesParameters(Parameters):
+    """From which gap to the limit model an assessed limit counts as overwritten by hand."""
+
+    reach: Annotated[float, Field(gt=0, le=100)]
+
+
 class ModelsParameters(Parameters):
     """All parameters of the folder `models`."""
 
     calibration: CalibrationParameters
     policy: PolicyParameters
     favoured: FavouredParameters
+    overrides: OverridesParameters

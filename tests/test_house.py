@@ -283,6 +283,14 @@ def test_speaking_of_ground_truth_is_seen_in_any_kind_of_name(source: str) -> No
     assert mentions_of_oracle(source) == [1]
 
 
+def test_the_state_of_the_world_is_known_to_the_evaluation_alone() -> None:
+    knowing = {module for module, source in SOURCES.items() if re.search(r"from data\.states import", source)}
+    assert {module for module in knowing if not module.startswith("data/")} == {
+        "explanations/fidelity.py",
+        "stages.py",
+    }
+
+
 def test_prose_on_ground_truth_is_no_reading() -> None:
     source = "'Never reads oracle/.'\ndef f():\n    'The oracle is elsewhere.'\n"
     assert mentions_of_oracle(source) == reads_of_oracle(source) == []

@@ -12,7 +12,7 @@ import typer.main
 import workbench
 
 PROJECT = Path(workbench.__file__).parent
-ENTRY_POINTS = ("explain", "run", "simulate", "train")
+ENTRY_POINTS = ("explain", "reject-inference", "run", "scorecard", "simulate", "train", "truth")
 HOSTILE = 'it\'s $(a) "folder"; é'
 # Stands in for Python, and writes down what it was called with.
 RECORDER = f"""#!{sys.executable}

@@ -103,20 +103,22 @@ def test_truth_tells_the_causes_of_the_same_conflicts(
 
 
 def test_the_scorecard_is_resumed_by_book_and_says_the_same(home: Path, tmp_path: Path) -> None:
-    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline,operator_errors"]
-    words += ["--borrowers", 1500, "--out", tmp_path, "--home", home, "--json", *SMALL]
+    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline"]
+    words += ["--borrowers", 1500, "--out", tmp_path, "--home", home, "--json", "--refits", 1, *SMALL]
     first = answer(call(*words))["scorecard"]
     books = sorted((tmp_path / "books").iterdir())
-    assert len(books) == 2
+    assert len(books) == 3, "as two fits decide it, and the null change"
     made = [book.stat().st_mtime_ns for book in books]
     written = (tmp_path / "scorecard.json").read_bytes()
     books[1].unlink()
     assert answer(call(*words))["scorecard"] == first
     assert (tmp_path / "scorecard.json").read_bytes() == written
     assert books[0].stat().st_mtime_ns == made[0]
+    words += ["--scenarios", "operator_errors", "--refits", 0]
     answer(call(*words, "--set", "explanations.cause_draws=1"))
     assert len(list((tmp_path / "books").iterdir())) == 4, "books of other parameters are not taken for these"
     assert isinstance(first, list)
+    assert [row["holds"] for row in first if row["name"].startswith("control: null change")] == [True, True]
     control = next(row for row in first if row["name"].startswith("control: the truth itself"))
     assert control["value"] == 1
 

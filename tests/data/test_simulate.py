@@ -15,6 +15,7 @@ from data.randomness import Draws
 from data.schema import STREAMS
 from data.simulate import simulate_book
 from data.simulation import simulate_block
+from data.states import pd_of, states_of
 from data.world import World
 
 TABLES = [
@@ -84,6 +85,12 @@ def test_outcomes_are_known_only_of_released_draws(small_book: Book) -> None:
 def test_the_oracle_agrees_with_the_record_where_both_know(small_book: Book) -> None:
     both = small_book.whole("outcomes").merge(small_book.whole("oracle/requests"), on="request_id")
     assert (both["bad"] == both["bad_with_draw"]).all()
+
+
+def test_the_true_pd_follows_from_the_state_that_the_oracle_tells(small_book: Book, world: World) -> None:
+    oracle = small_book.whole("oracle/requests", ["request_id", "true_pd"]).sample(500, random_state=1)
+    found = pd_of(states_of(small_book, oracle["request_id"].to_numpy()), world)
+    np.testing.assert_allclose(found, oracle["true_pd"], rtol=1e-5)
 
 
 def test_the_true_pd_is_calibrated_on_what_befalls_all_requests(small_book: Book) -> None:

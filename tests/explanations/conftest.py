@@ -31,6 +31,19 @@ LIMIT_PUSHES = {
     "dti_ratio": -0.021, "spend_income_ratio_3m": 0.012, "income_verified": 0.024, "own_ontime_streak": 0.009,
     "mp_apps_30d": -0.006, "BILL_AMT3": 0.1, "PAY_AMT3": 0.08, "PAY_3": -0.04,
 }  # fmt: skip
+CHECKED = {
+    "conflicts": 60,
+    "strong": 41,
+    "accuracy": 0.75,
+    "error": 0.0961,
+    "features_agreement_1": 0.25,
+    "features_agreement_3": 0.5,
+    "features_sign_1": 0.9,
+    "features_sign_3": 0.8,
+    "features_spearman": 0.3,
+    "said": dict(zip(CAUSES, (0.1, 0.2, 0.3, 0.15, 0.05, 0.2), strict=True)),
+    "true": dict(zip(CAUSES, (0.12, 0.18, 0.31, 0.14, 0.05, 0.2), strict=True)),
+}
 SLOPE, INTERCEPT = 1.08, -0.12
 LARGEST = {
     "d": 90,
@@ -93,7 +106,9 @@ def made_explanation(
     # From a generator of its own, so that the rest stays as it was.
     shares = np.random.default_rng(seed + 1).dirichlet(np.ones(len(CAUSES)), conflicts)
     causes = pd.DataFrame({"request_id": ids[:conflicts], **dict(zip(CAUSES, shares.T, strict=True))})
-    parameters = ExplanationParameters(bootstrap_draws=50, bootstrap_level=0.95, seed=1, cause_draws=1)
+    parameters = ExplanationParameters(
+        bootstrap_draws=50, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0
+    )
     audit = pd.concat(
         [
             pd.DataFrame(
@@ -111,8 +126,8 @@ def made_explanation(
         ]
     )
     if imported:
-        return with_causes(made, None, None, parameters)
-    return with_causes(made, causes, audit, parameters)
+        return with_causes(made, None, None, None, parameters)
+    return with_causes(made, causes, audit, CHECKED, parameters)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The cause ledger and the true causes: exact, consistent with the decisions, and near each other."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.book import Book
+from data.book import Book, open_book, write_part
 from data.limit_rules import recorded_slip, replayed_limits
-from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
-from data.schema import STREAMS
+from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
+from data.schema import DATED_TABLES, STREAMS
 from explanations.causes import Ledger
 from explanations.lag_audit import by_days, by_stream, lag_audit
-from explanations.neutral import estimate, with_limits, without_misreading
+from explanations.neutral import estimate, lasting_income, with_limits, without_misreading
 from explanations.truth import true_conflicts
 from features.matrix import Matrix, whole_matrix
 from features.reread import reread
@@ -89,6 +90,16 @@ def test_the_ledger_of_a_conflict_does_not_depend_on_the_others(lender: Lender) 
     pd.testing.assert_frame_equal(some.iloc[3:7].reset_index(drop=True), fewer)
 
 
+def test_nor_on_other_conflicts_of_the_same_borrower(lender: Lender) -> None:
+    who = lender.decided.set_index("request_id").loc[lender.conflicts, "borrower_id"]
+    repeated = who.index[who.duplicated(keep=False)].to_numpy()[:6]
+    assert len(repeated) == 6
+    together = lender.ledger.shares(repeated)
+    for place in (0, 3, 5):
+        alone = lender.ledger.shares(repeated[place : place + 1])
+        pd.testing.assert_frame_equal(together.iloc[[place]].reset_index(drop=True), alone)
+
+
 def test_no_conflicts_no_shares(lender: Lender) -> None:
     assert lender.ledger.shares(lender.conflicts[:0]).shape == (0, 1 + len(CAUSES))
 
@@ -121,6 +132,45 @@ def test_a_slip_that_refused_is_never_genuine_risk(lender: Lender) -> None:
     assert shares["residual"].abs().max() == 0
 
 
+def without_record(lender: Lender, out: Path) -> tuple[Lender, np.ndarray]:
+    """The lender with slips put into `limit_assessed`, so that the rules give them, and the ids of these reviews."""
+    rules, s = limit_rules(lender.book), lender.settings
+    shutil.copytree(lender.book.path, out)
+    ids = []
+    for block in range(lender.book.blocks):
+        reviews = lender.book.table("limit_reviews", block)
+        hidden = reviews.assign(limit_assessed=reviews["limit_after"])
+        # Where a raise came too soon after another, the rules cannot give it.
+        changed = (recorded_slip(reviews, rules) != 1) & (recorded_slip(hidden, rules) == 1)
+        ids.append(reviews.loc[changed, "review_id"])
+        assessed = hidden["limit_assessed"].where(changed, reviews["limit_assessed"])
+        write_part(out, DATED_TABLES["limit_reviews"], block, reviews.assign(limit_assessed=assessed))
+    book = open_book(out)
+    requests, reviews = (whole_matrix(book, kind, s.features) for kind in ("request", "review"))
+    nobody = np.zeros(len(requests.keys), dtype=bool)
+    decided = decide_requests(book, requests, reviews, lender.limit, lender.release, nobody, s.models)
+    return replace(lender, book=book, reviews=reviews, decided=decided), np.concatenate(ids)
+
+
+def test_an_override_without_record_is_blamed_on_errors_as_a_recorded_slip_is(
+    lender: Lender, by_ledger: np.ndarray, tmp_path: Path
+) -> None:
+    hiding, ids = without_record(lender, tmp_path / "book")
+    hidden = hiding.reviews.keys["review_id"].isin(ids)
+    assert (recorded_slip(hiding.reviews.keys, limit_rules(hiding.book))[hidden] == 1).all()
+    blamed = shapley_shares(by_ledger)[:, CAUSES.index("error")]
+    favoured_by = lender.decided.set_index("request_id").loc[lender.conflicts, "review_id"]
+    slipped = favoured_by.isin(ids).to_numpy() & (blamed > 0.1)
+    assert slipped.any()
+    again = hiding.decided.set_index("request_id").loc[lender.conflicts[slipped]]
+    assert (again["favoured"] & again["refused"]).all()
+    # The decisions that the ledger takes again are those that made the conflicts.
+    kept = hiding.ledger.conflicts(lender.conflicts[slipped])
+    assert (kept[:, -1] == 1).all()
+    found = shapley_shares(kept)[:, CAUSES.index("error")]
+    np.testing.assert_allclose(found, blamed[slipped], atol=0.1)
+
+
 def test_the_record_replays_to_itself(lender: Lender) -> None:
     reviews = lender.book.whole("limit_reviews")
     rules = limit_rules(lender.book)
@@ -147,7 +197,7 @@ def test_estimates_find_what_the_world_was_made_with(lender: Lender) -> None:
 def test_without_misreading_the_same_income_gets_the_same_spending(lender: Lender) -> None:
     found = estimate(lender.reviews, lender.book.whole("market"), str(lender.book.manifest.first_month))
     shown = reread(lender.book, lender.conflicts, lender.settings.features)
-    neutral = without_misreading(shown.reviews, "reviewed_on", found)
+    neutral = without_misreading(shown.reviews, "reviewed_on", found, lasting_income(shown.reviews, found))
     column = {name: neutral.values[:, place] for place, name in enumerate(neutral.features)}
     paid = ~np.isnan(column["income_verified"])
     np.testing.assert_array_equal(column["income_proxy"][paid], column["income_verified"][paid])

@@ -7,30 +7,28 @@ import numpy as np
 import pytest
 
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS
-from explanations.scorecard import (
-    Scored,
-    accuracy,
-    calibration,
-    confusion,
-    error,
-    load,
-    save,
-    scorecard,
-    vanishing,
-)
+from explanations.cause_measures import accuracy, calibration, confusion, error
+from explanations.fidelity import GROUPS
+from explanations.scorecard import NULL_CHANGE, scorecard, tables
+from explanations.scored import COLUMNS, Scored, load, save, vanishing
 
 
-def made(seed: int, scenario: str = "baseline", noise: float = 0.0) -> Scored:
+def made(seed: int, scenario: str = "baseline", noise: float = 0.0, refit: int = 0) -> Scored:
     rng = np.random.default_rng(seed)
     truth = rng.dirichlet(np.full(len(CAUSES), 0.3), 200)
     answer = truth * (1 - noise) + noise * rng.dirichlet(np.ones(len(CAUSES)), 200)
+    state = rng.normal(size=(200, len(GROUPS)))
     return Scored(
         seed=seed,
         scenario=scenario,
+        refit=refit,
+        request_id=np.arange(200),
         borrower_id=np.arange(200) // 2,
         truth=truth,
         ledger=answer,
         vanishes=(rng.random((200, len(MECHANISMS))) < truth[:, :-1]).astype(float),
+        state=state,
+        model=state * (1 - noise) + noise * rng.normal(size=state.shape),
         observed=np.hstack([truth[:, :3] + rng.normal(0, 0.3, (200, 3)), rng.normal(size=(200, 2))]),
     )
 
@@ -46,7 +44,8 @@ def test_the_truth_itself_is_right_and_random_shares_are_not() -> None:
 
 def test_a_ledger_that_is_the_truth_holds_every_target() -> None:
     rows = scorecard([made(1), made(2)], seed=3)
-    assert {"name", "value", "unit", "target", "holds", "seed", "scenario"} == set(rows[0])
+    named = {"name", "value", "unit", "target", "holds", "seed", "scenario", "sd_seeds", "sd_refits"}
+    assert {frozenset(row) for row in rows} == {frozenset(named)}
     judged = [row for row in rows if row["holds"] is not None]
     assert judged
     assert all(row["holds"] for row in judged)
@@ -54,7 +53,7 @@ def test_a_ledger_that_is_the_truth_holds_every_target() -> None:
 
 def test_a_noisy_ledger_misses_what_can_be_reached() -> None:
     rows = scorecard([made(1, noise=0.9), made(2, noise=0.9)], seed=3)
-    overall = {row["name"]: row for row in rows if row["seed"] is None}
+    overall = {row["name"]: row for row in rows if row["seed"] is None and row["scenario"] is None}
     assert overall["dominant cause, accuracy"]["value"] < 0.9
     assert overall["share, mean absolute error"]["value"] > 0.05
 
@@ -87,8 +86,8 @@ def test_the_confusion_counts_strong_conflicts() -> None:
 def test_a_book_is_read_as_it_was_saved(tmp_path: Path) -> None:
     book = made(6, "downturn")
     save(book, tmp_path / "book.parquet")
-    again = load(tmp_path / "book.parquet", 6, "downturn")
-    for name in ("borrower_id", "truth", "ledger", "vanishes", "observed"):
+    again = load(tmp_path / "book.parquet", 6, "downturn", 0)
+    for name in ("request_id", "borrower_id", *COLUMNS, "observed"):
         np.testing.assert_array_equal(getattr(book, name), getattr(again, name))
 
 
@@ -96,3 +95,47 @@ def test_what_vanishes_is_read_off_the_worlds() -> None:
     kept = np.ones((1, len(SUBSETS)))
     kept[0, SUBSETS.index(frozenset(MECHANISMS) - {"error"})] = 0
     np.testing.assert_array_equal(vanishing(kept), [[0, 0, 0, 0, 1]])
+
+
+def _row_of(rows: list[dict[str, object]], name: str) -> dict[str, object]:
+    (row,) = [row for row in rows if (row["name"], row["seed"], row["scenario"]) == (name, None, None)]
+    return row
+
+
+def test_each_figure_tells_how_it_varies_over_seeds_and_fits() -> None:
+    books = [made(seed, noise=0.1 * seed) for seed in (1, 2, 3)]
+    books += [replace(book, refit=1, ledger=np.roll(book.ledger, 1, axis=1)) for book in books]
+    row = _row_of(scorecard(books, seed=3), "share, mean absolute error")
+    alone = [error(book.ledger, book.truth) for book in books]
+    assert row["value"] == pytest.approx(np.mean(alone[:3]))
+    assert row["sd_seeds"] == pytest.approx(np.std(alone[:3], ddof=1))
+    assert row["sd_refits"] == pytest.approx(np.std([np.mean(alone[:3]), np.mean(alone[3:])], ddof=1))
+
+
+def test_a_null_change_that_changes_something_is_seen_and_counts_nowhere_else() -> None:
+    base = made(1, noise=0.2)
+    same = replace(base, scenario=NULL_CHANGE)
+    moved = replace(same, ledger=np.roll(base.ledger, 1, axis=1))
+    other = replace(same, request_id=base.request_id + 1)
+    held = {}
+    for name, null in (("same", same), ("moved", moved), ("other", other)):
+        rows = scorecard([base, null], seed=3)
+        held[name] = [row["holds"] for row in rows if row["scenario"] == NULL_CHANGE]
+        assert _row_of(rows, "conflicts")["value"] == 200
+    assert held == {"same": [True, True], "moved": [False, False], "other": [False, False]}
+
+
+def test_conflicts_that_no_score_refuses_have_no_part_in_the_features() -> None:
+    book = made(1, noise=0.5)
+    unknown = np.where(np.arange(200)[:, None] < 150, np.nan, book.state)
+    rows = scorecard([replace(book, state=unknown)], seed=3)
+    known = scorecard([replace(book, state=book.state[150:], model=book.model[150:])], seed=3)
+    for name in ("features: 1 largest, agreement", "features: Spearman, mean over conflicts"):
+        assert _row_of(rows, name)["value"] == _row_of(known, name)["value"] is not None
+
+
+def test_the_tables_are_made_of_the_first_fit_alone() -> None:
+    book = made(5)
+    both = tables([book, replace(book, refit=1), replace(book, scenario=NULL_CHANGE)])
+    for name, table in tables([book]).items():
+        assert both[name].equals(table)
