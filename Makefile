@@ -43,7 +43,7 @@ format: $(VENV)/dev.stamp ## put the code into its format, mend what lint can me
 lock: ## write both lock files anew from pyproject.toml (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it, then call again." >&2; exit 2; }
 	$(LOCK) $(ARGS) --output-file requirements.lock
-	$(LOCK) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(ARGS) --extra dask --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove the installation and all caches; results in artifacts/ stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -52,6 +52,15 @@ MonthsOption = Annotated[int | None, typer.Option("--months", min=3, help="Month
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Another seed is another lender.")]
 ScenarioOption = Annotated[
     str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
+]
+
+EngineOption = Annotated[
+    Literal["local", "dask"],
+    typer.Option("--engine", help="Who works on the blocks: processes of this program, or Dask workers."),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask scheduler; else workers start here."),
 ]
 
 

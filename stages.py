@@ -16,6 +16,7 @@ from settings import Settings, of_world, used
 if TYPE_CHECKING:
     import pandas as pd
 
+    from data.blocks import Engine
     from data.book import Book
     from explanations.cohorts import Cohorts
     from explanations.explanation import Explanation
@@ -56,7 +57,7 @@ def book_folder(settings: Settings, home: Path) -> Path:
     return home / "books" / f"{made.scenario}-{made.borrowers}x{made.months}-seed{made.seed}"
 
 
-def simulate(settings: Settings, out: Path, console: Console) -> Book:
+def simulate(settings: Settings, out: Path, console: Console, engine: Engine | None = None) -> Book:
     """Makes the synthetic book that the parameters describe."""
     from data.simulate import simulate_book
 
@@ -71,18 +72,20 @@ def simulate(settings: Settings, out: Path, console: Console) -> Book:
             scenario=made.scenario,
             world=settings.world,
             block_size=blocks.size,
-            processes=blocks.processes_for(count),
+            engine=engine or blocks.local,
             track=console.track(move),
         )
 
 
-def matrix(book: Book, kind: Kind, settings: Settings, console: Console) -> Matrix:
+def matrix(
+    book: Book, kind: Kind, settings: Settings, console: Console, engine: Engine | None = None
+) -> Matrix:
     """The snapshots of all requests or reviews of a book."""
     from features.matrix import whole_matrix
 
     with console.step(f"Reading what was visible at each {kind}", book.blocks) as move:
-        processes = settings.blocks.processes_for(book.blocks)
-        return whole_matrix(book, kind, settings.features, processes, console.track(move))
+        engine = engine or settings.blocks.local
+        return whole_matrix(book, kind, settings.features, engine, console.track(move))
 
 
 def fit_limit(book: Book, reviews: Matrix, settings: Settings, console: Console) -> LimitModel:
@@ -126,6 +129,7 @@ def explain(
     judged: Judged,
     settings: Settings,
     console: Console,
+    engine: Engine | None = None,
 ) -> Explanation:
     """Conflicts, contrast, causes and all that the report tells."""
     from explanations.cause_tables import with_causes
@@ -153,7 +157,7 @@ def explain(
     )
     trees = limit.booster.num_trees() + release.booster.num_trees()
     with console.step("Explaining every conflict", trees) as move:
-        explanation = explain(evidence, settings.explanations, move)
+        explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
     causes = split_causes(book, reviews, limit, release, explanation, settings, console)
     audit = audit_lag(book, decided, limit, release, explanation, settings, console)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)

@@ -16,10 +16,12 @@ from commandline import (
     BorrowersOption,
     Common,
     Console,
+    EngineOption,
     LimitModelOption,
     MonthsOption,
     ReleaseModelOption,
     ScenarioOption,
+    SchedulerOption,
     SeedOption,
     command,
 )
@@ -60,8 +62,11 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the explanation goes.")
     ] = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
+    from data.blocks import engine_of
     from training.registry import log_models
 
     console = common.console
@@ -71,22 +76,27 @@ def run(
             "--book takes a book as it is: leave out --borrowers, --months, --seed and --scenario."
         )
     settings = settings_of(common, *changes)
-    taken = (
-        stages.open_verified(book)
-        if book is not None
-        else stages.simulate(settings, stages.book_folder(settings, common.home), console)
-    )
-    out = out or common.home / "explanations" / taken.path.name
-    stages.refuse_foreign_explanation(out)
-    store = _store(common)
-    with store.run_on(taken, "run", flat(settings, taken)) as tracked:
-        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        limit = stages.fit_limit(taken, reviews, settings, console)
-        release = stages.fit_release(taken, requests, settings, console)
-        judged = stages.judge(taken, requests, reviews, limit, release, settings)
-        uris = log_models(tracked, taken, judged, limit, release)
-        explanation = stages.explain(taken, requests, reviews, limit, release, judged, settings, console)
-        _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
+    with engine_of(settings.blocks, engine, scheduler) as workers:
+        taken = (
+            stages.open_verified(book)
+            if book is not None
+            else stages.simulate(settings, stages.book_folder(settings, common.home), console, workers)
+        )
+        out = out or common.home / "explanations" / taken.path.name
+        stages.refuse_foreign_explanation(out)
+        store = _store(common)
+        with store.run_on(taken, "run", flat(settings, taken)) as tracked:
+            requests, reviews = (
+                stages.matrix(taken, kind, settings, console, workers) for kind in ("request", "review")
+            )
+            limit = stages.fit_limit(taken, reviews, settings, console)
+            release = stages.fit_release(taken, requests, settings, console)
+            judged = stages.judge(taken, requests, reviews, limit, release, settings)
+            uris = log_models(tracked, taken, judged, limit, release)
+            explanation = stages.explain(
+                taken, requests, reviews, limit, release, judged, settings, console, workers
+            )
+            _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
 @command(app, "simulate")
@@ -97,13 +107,17 @@ def simulate(
     months: MonthsOption = None,
     seed: SeedOption = None,
     scenario: ScenarioOption = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Make a synthetic book, and show how near it comes to the figures of a real one."""
+    from data.blocks import engine_of
     from data.targets import as_text, target_table
 
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, months, seed, scenario))
-    book = stages.simulate(settings, out, console)
+    with engine_of(settings.blocks, engine, scheduler) as workers:
+        book = stages.simulate(settings, out, console, workers)
     table = target_table(book)
     if os.environ.get("MLFLOW_RUN_ID"):
         with _store(common).run_on(book, "simulate", flat(settings, book)) as tracked:
@@ -168,8 +182,11 @@ def train(
     common: Common,
     what: Annotated[Literal["limit", "release", "all"], typer.Argument(help="Which model to train.")],
     book: BookOption,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Fit, calibrate, score out of time, log and register the models of a book."""
+    from data.blocks import engine_of
     from training.headline import headline
     from training.registry import log_models
 
@@ -177,9 +194,12 @@ def train(
     settings = settings_of(common)
     taken = stages.open_verified(book)
     store = _store(common)
-    with store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked:
-        reviews = stages.matrix(taken, "review", settings, console) if what != "release" else None
-        requests = stages.matrix(taken, "request", settings, console) if what != "limit" else None
+    with (
+        engine_of(settings.blocks, engine, scheduler) as workers,
+        store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked,
+    ):
+        reviews = stages.matrix(taken, "review", settings, console, workers) if what != "release" else None
+        requests = stages.matrix(taken, "request", settings, console, workers) if what != "limit" else None
         limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
         judged = stages.judge(taken, requests, reviews, limit, release, settings)
@@ -201,8 +221,11 @@ def explain(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
     limit_model: LimitModelOption = None,
     release_model: ReleaseModelOption = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
+    from data.blocks import engine_of
     from training.registry import load_models
 
     console = common.console
@@ -211,11 +234,18 @@ def explain(
     stages.refuse_foreign_explanation(out)
     store = _store(common, make=False)
     limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
-    with store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked:
-        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
+    with (
+        engine_of(settings.blocks, engine, scheduler) as workers,
+        store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked,
+    ):
+        requests, reviews = (
+            stages.matrix(taken, kind, settings, console, workers) for kind in ("request", "review")
+        )
         judged = stages.judge(taken, requests, reviews, limit, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
-        explanation = stages.explain(taken, requests, reviews, limit, release, judged, settings, console)
+        explanation = stages.explain(
+            taken, requests, reviews, limit, release, judged, settings, console, workers
+        )
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data.errors import CallError
@@ -30,7 +30,11 @@ def whole_folder(target: Path, marker: str) -> Iterator[Path]:
         aside.chmod(0o755)
         _swap(aside, target)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        # Renamed first: a worker that still writes then finds no folder, and cannot fill the one that is removed.
+        gone = aside.with_name(f"{aside.name}.gone")
+        with suppress(FileNotFoundError):
+            aside.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -185,7 +186,10 @@ class BookWriter:
             self._rows[table] = self._rows.get(table, 0) + rows
 
     def finish(self, manifest: Manifest) -> None:
-        """Writes the manifest, with the rows and digests of what was written."""
+        """Writes the manifest, with the rows and digests of what was written; removes what was left half-written."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.relative_to(self.folder).as_posix() not in self._parts:
+                path.unlink()
         said = asdict(manifest) | {
             "rows": dict(sorted(self._rows.items())),
             "parts": dict(sorted(self._parts.items())),
@@ -210,18 +214,30 @@ def write_part(
     """Writes one part of a table below `folder`; returns its path inside the book, sha256 and rows.
 
     `columns` maps each column of the table to an array. Integer days become dates. The bytes depend on
-    the values alone.
+    the values alone, and a part is whole or not there: it may be written again, even by two processes at once.
+
+    Raises:
+        CallError: `folder` is not there: this process sees another file system than the one that made it.
     """
     arrays = [_arrow(columns[name], kind) for name, kind in table.columns.items()]
     rows = pa.Table.from_arrays(arrays, schema=table.arrow_schema())
     part = _part(table.name, block)
+    try:
+        for within in reversed(Path(part).parents[:-1]):
+            (folder / within).mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise CallError(
+            f"{folder} is not there for all workers: let them share the file system of the book."
+        ) from error
     path = folder / part
-    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid4().hex}")
     words = [name for name, kind in table.columns.items() if pa.types.is_dictionary(kind)]
     pq.write_table(
-        rows, path, compression="zstd", compression_level=1, use_dictionary=words, store_schema=True
+        rows, aside, compression="zstd", compression_level=1, use_dictionary=words, store_schema=True
     )
-    return part, sha256(path), rows.num_rows
+    digest = sha256(aside)
+    aside.replace(path)
+    return part, digest, rows.num_rows
 
 
 def sha256(path: Path) -> str:

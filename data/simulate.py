@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.block import Block, Columns
-from data.blocks import Track, map_blocks, untracked
+from data.blocks import HERE, Engine, Track, untracked
 from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, refuse_other_source, write_part
 from data.economy import Climate, Months, draw_climate
 from data.errors import CallError
@@ -60,7 +60,7 @@ def simulate_book(
     scenario: str,
     world: World,
     block_size: int,
-    processes: int = 1,
+    engine: Engine = HERE,
     track: Track[list[tuple[str, str, int]]] = untracked,
 ) -> Book:
     """Simulates a lender and writes its book.
@@ -73,7 +73,7 @@ def simulate_book(
         scenario: Name of a scenario in the world's parameters.
         world: Parameters of the world.
         block_size: Borrowers per block; changes the parts but no row.
-        processes: Processes that work at once; changes nothing in the result.
+        engine: Where the blocks are simulated; changes nothing in the result.
         track: Follows the blocks as they are done.
 
     Raises:
@@ -86,7 +86,7 @@ def simulate_book(
         np.arange(first, min(first + block_size, borrowers), dtype=np.int64)
         for first in range(0, borrowers, block_size)
     ]
-    return write_world(out, blocks, months, seed, scenario, world, processes=processes, track=track)
+    return write_world(out, blocks, months, seed, scenario, world, engine=engine, track=track)
 
 
 def write_world(
@@ -97,7 +97,7 @@ def write_world(
     scenario: str,
     world: World,
     script: Script | None = None,
-    processes: int = 1,
+    engine: Engine = HERE,
     track: Track[list[tuple[str, str, int]]] = untracked,
 ) -> Book:
     """Simulates blocks of borrowers and writes their book.
@@ -110,18 +110,20 @@ def write_world(
         scenario: Name of a scenario in the world's parameters.
         world: Parameters of the world.
         script: What the borrowers are to ask for; None lets them ask as the world has it.
-        processes: Processes that work at once; changes nothing in the result.
+        engine: Where the blocks are simulated; changes nothing in the result.
         track: Follows the blocks as they are done.
     """
     chosen = world.scenarios[scenario]
     span = Months(world.burn_in_months, months, world.run_off_months)
     climate = draw_climate(span, seed, world, chosen)
     with BookWriter(out) as writer:
+        # Absolute: a worker elsewhere has another current folder.
+        folder = writer.folder.resolve()
         jobs = [
-            _Job(writer.folder, block, ids, span, climate, seed, world, chosen, script)
+            _Job(folder, block, ids, span, climate, seed, world, chosen, script)
             for block, ids in enumerate(blocks)
         ]
-        for written in track(map_blocks(_simulate_and_write, jobs, processes), len(jobs)):
+        for written in track(engine.map_blocks(_simulate_and_write, jobs), len(jobs)):
             writer.add(written)
         for name, columns in _unpartitioned(span, climate, world, chosen).items():
             writer.write(DATED_TABLES[name], 0, columns)

@@ -18,6 +18,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from data.blocks import HERE, Engine
 from data.errors import DataFault
 from explanations.leaf_bundles import bundles_of
 from explanations.leaf_kernels import Bundles, Cuts, Splits, add_contributions, count_keys, encode, tabulate
@@ -26,6 +27,8 @@ from models.trees import trees_of
 
 TOLERANCE: Final = 1e-6
 """Most by which base + Σ contributions may differ from the booster's raw score."""
+OnTree = Callable[[int, int], None]
+"""Told (trees done, trees in all) as the work goes on."""
 _Result = TypeVar("_Result")
 
 _BATCH_CELLS: Final = 1 << 20  # table cells (8 bytes each) held at once, unless a single tree needs more
@@ -36,7 +39,7 @@ def contributions(
     rows: NDArray[np.float32],
     background: NDArray[np.float32],
     *,
-    on_tree: Callable[[int, int], None] | None = None,
+    on_tree: OnTree | None = None,
     threads: int | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """What each feature adds to each row's raw score, against the mean raw score of the background.
@@ -45,7 +48,7 @@ def contributions(
         booster: one raw score a row, numerical splits, at most 12 distinct features on the way to a leaf.
         rows: rows × features, the features in the booster's order.
         background: background rows × features; all of it is used.
-        on_tree: called with (trees done, trees in all) as the work goes on.
+        on_tree: see `OnTree`.
         threads: at most so many at once, one for each processor if not given; the result is the same bits.
 
     Returns:
@@ -81,6 +84,37 @@ def contributions(
     base = float(_raw_score(booster, background, threads).mean())
     _refuse_unsound(base + found.sum(axis=1), _raw_score(booster, rows, threads))
     return found, base
+
+
+def shared_contributions(
+    booster: lgb.Booster,
+    rows: NDArray[np.float32],
+    background: NDArray[np.float32],
+    *,
+    engine: Engine = HERE,
+    on_tree: OnTree | None = None,
+) -> tuple[NDArray[np.float64], float]:
+    """`contributions`, the rows shared among workers elsewhere where the engine has any; the same bits.
+
+    Each worker takes a stretch of the rows and all of the background; `on_tree` is told as stretches are done.
+    """
+    stretches = min(engine.elsewhere, len(rows))
+    if stretches < 2:
+        return contributions(booster, rows, background, on_tree=on_tree)
+    trees = booster.num_trees()
+    done = []
+    work = partial(_on_one_thread, booster, background)
+    for part in engine.map_blocks(work, np.array_split(rows, stretches)):
+        done.append(part)
+        if on_tree:
+            on_tree(trees * len(done) // stretches, trees)
+    return np.concatenate([found for found, _ in done]), done[0][1]
+
+
+def _on_one_thread(
+    booster: lgb.Booster, background: NDArray[np.float32], rows: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], float]:
+    return contributions(booster, rows, background, threads=1)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.blocks import HERE, Engine
 from explanations.bootstrap import mean_interval
 from explanations.cohorts import Cohorts, bad_rates, cohorts_of, decision_matrix, funnel, refused_by
-from explanations.contrast import contributions
+from explanations.contrast import shared_contributions
 from explanations.explanation import Explanation
 from explanations.parameters import ExplanationParameters
 from features.catalogue import Catalogue
@@ -77,7 +78,10 @@ class Evidence:
 
 
 def explain(
-    evidence: Evidence, parameters: ExplanationParameters, on_tree: OnTree = lambda done: None
+    evidence: Evidence,
+    parameters: ExplanationParameters,
+    on_tree: OnTree = lambda done: None,
+    engine: Engine = HERE,
 ) -> Explanation:
     """Explains every conflict against the whole reference cohort.
 
@@ -85,6 +89,7 @@ def explain(
         evidence: Decisions, matrices and models.
         parameters: How intervals are taken.
         on_tree: Told how many trees are done, of the release model's and then the limit model's.
+        engine: Where the contributions are computed; changes nothing in the result.
 
     Raises:
         DataFault: There are conflicts, but nobody was favoured and released to compare them with.
@@ -103,6 +108,7 @@ def explain(
         release_values[cohorts.reference],
         conflicts,
         on_tree,
+        engine,
     )
     limit_given = _contributions(
         evidence.limit,
@@ -110,6 +116,7 @@ def explain(
         evidence.reviews.values[evidence.limit_background],
         conflicts,
         lambda done: on_tree(evidence.release.booster.num_trees() + done),
+        engine,
     )
     by_score = cohorts.by_score[cohorts.conflict]
     return Explanation(
@@ -147,11 +154,12 @@ def _contributions(
     background: NDArray[np.float32],
     conflicts: pd.DataFrame,
     on_tree: OnTree,
+    engine: Engine,
 ) -> pd.DataFrame:
     """A row per conflict: request_id, base, one column per feature; base + Σ is the model's raw score."""
     if len(rows):
-        values, base = contributions(
-            model.booster, rows, background, on_tree=lambda done, trees: on_tree(done)
+        values, base = shared_contributions(
+            model.booster, rows, background, engine=engine, on_tree=lambda done, trees: on_tree(done)
         )
     else:
         values, base = np.zeros((0, len(model.features))), np.nan

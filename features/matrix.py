@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.blocks import Track, map_blocks, untracked
+from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
 from data.errors import DataFault
 from data.months import month_index, to_days
@@ -105,7 +105,7 @@ def whole_matrix(
     book: Book,
     kind: Kind,
     parameters: FeatureParameters,
-    processes: int = 1,
+    engine: Engine = HERE,
     track: Track[Matrix] = untracked,
 ) -> Matrix:
     """The matrix of all requests or reviews of a book, made block by block.
@@ -114,7 +114,7 @@ def whole_matrix(
         book: The book.
         kind: `request` for `request_matrix`, `review` for `review_matrix`.
         parameters: How features are read.
-        processes: How many processes work at once.
+        engine: Where the blocks are read; changes nothing in the result.
         track: Follows the blocks as they are done.
     """
     work = request_matrix if kind == "request" else review_matrix
@@ -122,7 +122,9 @@ def whole_matrix(
     table = "draw_requests" if kind == "request" else "limit_reviews"
     values = np.empty((book.manifest.rows[table], len(features)), dtype=np.float32)
     keys, filled = [], 0
-    blocks = map_blocks(partial(work, book, parameters=parameters), range(book.blocks), processes)
+    # Absolute: a worker elsewhere has another current folder.
+    sent = partial(work, replace(book, path=book.path.resolve()), parameters=parameters)
+    blocks = engine.map_blocks(sent, range(book.blocks))
     for matrix in track(blocks, book.blocks):
         # Copied into place as they come, so that the matrix never lies in memory twice.
         values[filled : filled + len(matrix.values)] = matrix.values

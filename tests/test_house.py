@@ -27,7 +27,7 @@ IMPORTABLE = {
     "workbench": {*FOLDERS, "commandline", "settings", "stages"},
 }
 TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
-HEAVY = ("altair", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
+HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 
 MODULES = [
     *(ROOT / f"{name}.py" for name in TOP),

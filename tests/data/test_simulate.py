@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data.block import Block
+from data.blocks import Engine, Processes
 from data.book import Book
 from data.check import faults
 from data.economy import Months, draw_climate
@@ -31,9 +32,14 @@ TABLES += [f"observations/{stream}" for stream in STREAMS]
 
 
 def make(
-    out: Path, world: World, borrowers: int = 200, scenario: str = "baseline", seed: int = 5, **how: int
+    out: Path,
+    world: World,
+    borrowers: int = 200,
+    scenario: str = "baseline",
+    seed: int = 5,
+    **how: int | Engine,
 ) -> Book:
-    blocks = {"block_size": 100, "processes": 1} | how
+    blocks = {"block_size": 100} | how
     return simulate_book(out, borrowers, 24, seed, scenario, world, **blocks)
 
 
@@ -50,7 +56,7 @@ def test_rows_do_not_depend_on_the_size_of_the_blocks(book: Book, world: World, 
 
 
 def test_bytes_do_not_depend_on_the_number_of_processes(book: Book, world: World, tmp_path: Path) -> None:
-    other = make(tmp_path / "b", world, processes=2)
+    other = make(tmp_path / "b", world, engine=Processes(2))
     assert other.manifest.parts == book.manifest.parts
     assert other.digest == book.digest
 

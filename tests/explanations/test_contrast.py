@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.blocks import Processes
 from data.errors import DataFault
 from explanations import contrast, leaf_bundles
-from explanations.contrast import contributions
+from explanations.contrast import contributions, shared_contributions
 from models.trees import trees_of
 
 QUIET = {
@@ -191,6 +192,20 @@ def test_a_row_is_explained_alike_alone_and_among_others(middling):
     whole, _ = contributions(booster, rows, background)
     part, _ = contributions(booster, rows[300:301], background)
     assert part.tobytes() == whole[300:301].tobytes()
+
+
+def test_rows_shared_among_workers_get_the_same_bits(middling):
+    class Workers(Processes):
+        elsewhere = 3
+
+    told: list[tuple[int, int]] = []
+    expected, expected_base = contributions(*middling)
+    found, base = shared_contributions(
+        *middling, engine=Workers(), on_tree=lambda done, total: told.append((done, total))
+    )
+    assert found.tobytes() == expected.tobytes()
+    assert base == expected_base
+    assert told == [(6, 20), (13, 20), (20, 20)]
 
 
 def test_repeating_or_reordering_the_background_changes_nothing(middling):

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from data.blocks import Processes
 from data.book import BookWriter, Manifest, open_book
 from data.errors import DataFault
 from data.schema import FLAT_TABLES, Table
@@ -76,19 +77,18 @@ def test_a_matrix_is_the_same_whatever_the_blocks(kind, frames, book, write, tmp
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_work_on_a_block_and_its_result_can_be_sent_to_another_process(
-    kind, frames, write, tmp_path, parameters, monkeypatch
+    kind, frames, write, tmp_path, parameters
 ):
-    """Stands in for a pool of processes, whose start would take longer than all these tests."""
+    class Sent(Processes):
+        """Stands in for a pool of processes, whose start would take longer than all these tests."""
 
-    def map_sent(work, blocks, processes):
-        assert processes == 2
-        sent = pickle.loads(pickle.dumps(work))
-        return (pickle.loads(pickle.dumps(sent(block))) for block in blocks)
+        def map_blocks(self, work, blocks):
+            sent = pickle.loads(pickle.dumps(work))
+            return (pickle.loads(pickle.dumps(sent(block))) for block in blocks)
 
     book = write(frames, tmp_path / "cut", 2)
     here = whole_matrix(book, kind, parameters)
-    monkeypatch.setattr("features.matrix.map_blocks", map_sent)
-    elsewhere = whole_matrix(book, kind, parameters, processes=2)
+    elsewhere = whole_matrix(book, kind, parameters, Sent())
     pd.testing.assert_frame_equal(here.keys, elsewhere.keys)
     assert here.values.tobytes() == elsewhere.values.tobytes()
 

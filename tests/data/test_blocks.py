@@ -1,0 +1,276 @@
+"""Engines: the same results in the same order wherever the blocks are worked on, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import data.cluster
+import stages
+import workbench
+from commandline import Console
+from data.blocks import HERE, BlockParameters, Engine, Processes, engine_of
+from data.book import Book, BookWriter, Manifest, write_part
+from data.cluster import Cluster, cluster
+from data.errors import CallError, DataFault
+from data.schema import DATED_TABLES
+from data.simulate import simulate_book
+from data.world import World
+from explanations.files import write_explanation
+from features.matrix import Kind, Matrix, whole_matrix
+from models.limit_model import LimitModel
+from models.release_model import ReleaseModel
+from settings import Settings, resolved
+from tests.data.sent_work import killed, killed_once, other_version, refused, waited
+from training.from_book import Judged
+
+NO_OUTAGE: dict[str, list[int]] = {"stream": [], "from_on": [], "until_on": []}
+SMALL = ["training.limit.rounds=40", "training.release.rounds=40", "explanations.checked_conflicts=0"]
+
+
+@dataclass(frozen=True)
+class Struck(Cluster):
+    """Workers of which one is killed when it has done a block and not yet given its result."""
+
+    flag: Path
+
+    def map_blocks(self, work: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[Any]:
+        return super().map_blocks(partial(killed_once, work, self.flag), blocks)
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(workbench.app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Cluster]:
+    with cluster(None, 2) as made:
+        yield made
+
+
+@pytest.fixture(params=["untouched", "struck"])
+def engine(request: pytest.FixtureRequest, workers: Cluster, tmp_path: Path) -> Iterator[Engine]:
+    """Two workers, to whom nothing happens or of whom one is killed in the middle."""
+    if request.param == "untouched":
+        yield workers
+        return
+    flag = tmp_path / "struck"
+    yield Struck(workers.client, flag)
+    assert flag.exists()
+
+
+@pytest.fixture(scope="module")
+def unmanned() -> Iterator[Cluster]:
+    """A scheduler without workers."""
+    with cluster(None, 0) as made:
+        yield made
+
+
+def address(workers: Cluster) -> str:
+    return str(workers.client.scheduler.address)
+
+
+def simulated(out: Path, world: World, engine: Engine = HERE) -> Book:
+    return simulate_book(out, 1500, 24, 5, "baseline", world, block_size=300, engine=engine)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
+    return simulated(tmp_path_factory.mktemp("books") / "here", world)
+
+
+@pytest.mark.parametrize("blocks", [[], [0.0], [0.3, 0.0, 0.1, 0.0, 0.0, 0.2, 0.0]])
+def test_results_come_in_the_order_of_the_blocks_whichever_is_done_first(
+    blocks: list[float], workers: Cluster
+) -> None:
+    for engine in (HERE, Processes(2), workers):
+        assert list(engine.map_blocks(waited, blocks)) == blocks
+
+
+def test_few_blocks_are_under_way_at_once(workers: Cluster) -> None:
+    class Sent(list[float]):
+        count = 0
+
+        def __iter__(self) -> Iterator[float]:
+            for block in super().__iter__():
+                self.count += 1
+                yield block
+
+    blocks = Sent([0.0] * 20)
+    results = workers.map_blocks(waited, blocks)
+    for taken in range(1, 21):
+        next(results)
+        assert blocks.count <= taken + 2 * workers.elsewhere
+
+
+def test_a_fault_of_the_data_that_a_worker_finds_comes_back_as_it_was(workers: Cluster) -> None:
+    results = workers.map_blocks(refused, range(5))
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(DataFault, match=r"^Block 2 is damaged; make the book again\.$"):
+        next(results)
+
+
+def test_a_block_that_ends_every_worker_is_given_up_and_the_workers_go_on(workers: Cluster) -> None:
+    with pytest.raises(CallError, match=r"ended 4 workers one after the other.*blocks\.size"):
+        list(workers.map_blocks(killed, [0]))
+    assert list(workers.map_blocks(waited, [0.0, 0.1])) == [0.0, 0.1]
+
+
+def test_a_simulated_book_is_the_same_wherever_it_is_simulated(
+    engine: Engine, book: Book, world: World, tmp_path: Path
+) -> None:
+    other = simulated(tmp_path / "elsewhere", world, engine)
+    assert other.digest == book.digest
+    files = {path.relative_to(other.path).as_posix() for path in other.path.rglob("*") if path.is_file()}
+    assert files == {*book.manifest.parts, "book.json"}
+    other.verify()
+
+
+@pytest.mark.parametrize("kind", ["request", "review"])
+def test_a_matrix_is_the_same_wherever_it_is_read(
+    kind: Kind, engine: Engine, book: Book, settings: Settings
+) -> None:
+    here, elsewhere = (whole_matrix(book, kind, settings.features, place) for place in (HERE, engine))
+    pd.testing.assert_frame_equal(here.keys, elsewhere.keys)
+    assert here.values.tobytes() == elsewhere.values.tobytes()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An explanation that was made here, in a folder, and what it was made from."""
+
+    folder: Path
+    made_from: tuple[Book, Matrix, Matrix, LimitModel, ReleaseModel, Judged, Settings, Console]
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained:
+    settings, quiet = resolved(None, SMALL), Console(quiet=True)
+    requests, reviews = (stages.matrix(book, kind, settings, quiet) for kind in ("request", "review"))
+    limit = stages.fit_limit(book, reviews, settings, quiet)
+    release = stages.fit_release(book, requests, settings, quiet)
+    judged = stages.judge(book, requests, reviews, limit, release, settings)
+    made_from = (book, requests, reviews, limit, release, judged, settings, quiet)
+    folder = tmp_path_factory.mktemp("here")
+    write_explanation(stages.explain(*made_from), limit, release, folder)
+    return Explained(folder, made_from)
+
+
+@pytest.mark.parametrize("engine", ["struck"], indirect=True)
+def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
+    engine: Engine, explained: Explained, tmp_path: Path
+) -> None:
+    _, _, _, limit, release, *_ = explained.made_from
+    write_explanation(stages.explain(*explained.made_from, engine), limit, release, tmp_path)
+    here, there = (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        for folder in (explained.folder, tmp_path)
+    )
+    there.pop("struck", None)
+    assert "report.html" in here
+    assert {name for name in here | there if here.get(name) != there.get(name)} == set()
+
+
+@pytest.mark.parametrize("reached", ["started", "named"])
+def test_a_call_starts_its_own_workers_or_takes_those_of_a_scheduler(
+    reached: str, workers: Cluster, book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the workers are not, so that the relative path must be made whole
+    where = ["--scheduler", address(workers)] if reached == "named" else ["--set", "blocks.processes=1"]
+    said = call("simulate", "--out", "b", "--borrowers", 300, "--seed", 5, "--engine", "dask", *where)
+    assert said.exit_code == 0, said.output
+    part = "draw_requests/part-00000.parquet"
+    assert (tmp_path / "b" / part).read_bytes() == (book.path / part).read_bytes()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "http://127.0.0.1:9"])
+def test_a_scheduler_that_cannot_be_reached_is_told_in_one_sentence(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data.cluster, "ANSWERS_IN", 1)
+    said = call("simulate", "--out", tmp_path / "b", "--engine", "dask", "--scheduler", address)
+    assert said.exit_code == 2
+    assert f"releasegap: No Dask scheduler can be reached at {address} (" in said.stderr
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_scheduler_without_workers_is_told(unmanned: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.cluster, "WORKERS_IN", 0.2)
+    with (
+        pytest.raises(CallError, match="has no workers: start some with `dask worker tcp://"),
+        cluster(address(unmanned), 1),
+    ):
+        pass
+
+
+def test_work_that_no_worker_is_left_for_ends(unmanned: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.cluster, "ANSWERS_IN", 0.2)
+    monkeypatch.setattr(data.cluster, "WORKERS_IN", 0.2)
+    with pytest.raises(CallError, match="has no worker left"):
+        list(unmanned.map_blocks(waited, [0.0]))
+
+
+def test_workers_without_this_program_are_refused(workers: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.cluster, "version", other_version)
+    with (
+        pytest.raises(CallError, match=r"have releasegap \d+: start them from the"),
+        cluster(address(workers), 1),
+    ):
+        pass
+
+
+def test_a_scheduler_needs_the_engine_that_it_is_for() -> None:
+    parameters = BlockParameters(size=1, processes=1)
+    with (
+        pytest.raises(CallError, match="--scheduler tcp://there:1 is for --engine dask"),
+        engine_of(parameters, "local", "tcp://there:1"),
+    ):
+        pass
+
+
+def test_without_dask_the_call_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(CallError, match=r"pip install 'releasegap\[dask\]'"), cluster(None, 1):
+        pass
+
+
+def test_a_part_is_not_written_where_the_folder_of_its_book_is_not(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match="let them share the file system"):
+        write_part(tmp_path / "gone", DATED_TABLES["outages"], 0, NO_OUTAGE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_still_writes_when_the_work_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    def written_on_and_on(folder: Path) -> None:
+        while True:
+            write_part(folder, DATED_TABLES["outages"], 0, NO_OUTAGE)
+
+    def given_up(pool: ThreadPoolExecutor) -> Future[None]:
+        with suppress(KeyboardInterrupt), BookWriter(tmp_path / "b") as writer:
+            late = pool.submit(written_on_and_on, writer.folder)
+            while not any(writer.folder.iterdir()):
+                pass
+            raise KeyboardInterrupt
+        return late
+
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(given_up(pool).exception(), CallError | FileNotFoundError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_book_holds_nothing_that_a_killed_worker_left(tmp_path: Path) -> None:
+    with BookWriter(tmp_path / "b") as writer:
+        writer.write(DATED_TABLES["outages"], 0, NO_OUTAGE)
+        (writer.folder / "outages" / ".part-00001.parquet.half").write_bytes(b"PAR1")
+        writer.finish(Manifest(schema_version=1, source="simulated", blocks=1))
+    assert [path.name for path in (tmp_path / "b" / "outages").iterdir()] == ["part-00000.parquet"]
