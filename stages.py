@@ -106,18 +106,24 @@ def fit_release(book: Book, requests: Matrix, settings: Settings, console: Conso
         )
 
 
+def score_reviews(reviews: Matrix, limit: LimitModel) -> Floats:
+    """The limit model's score of each review (log-RMB), which judging, deciding and explaining share."""
+    limit.require(reviews.features)
+    return limit.score(reviews.values)
+
+
 def judge(
     book: Book,
     requests: Matrix | None,
     reviews: Matrix | None,
-    limit: LimitModel | None,
+    limit_score: Floats | None,
     release: ReleaseModel | None,
     settings: Settings,
 ) -> Judged:
     """Performance of the models that are given, out of time."""
     from training.from_book import judge
 
-    return judge(book, requests, reviews, limit, release, settings.training)
+    return judge(book, requests, reviews, limit_score, release, settings.training)
 
 
 def explain(
@@ -125,6 +131,7 @@ def explain(
     requests: Matrix,
     reviews: Matrix,
     limit: LimitModel,
+    limit_score: Floats,
     release: ReleaseModel,
     judged: Judged,
     settings: Settings,
@@ -139,12 +146,13 @@ def explain(
     from training.periods import review_splits
     from training.splits import OUTSIDE
 
-    decided, members = cohorts(book, requests, reviews, limit, release, settings)
+    decided, members = cohorts(book, requests, reviews, limit_score, release, settings)
     evidence = Evidence(
         decided=decided,
         requests=requests,
         reviews=reviews,
         out_of_time=members.judged,
+        limit_score=limit_score,
         limit_background=review_splits(book, reviews.keys, settings.training) != OUTSIDE,
         observed_bad=observed_bad(book, requests.keys["request_id"]),
         oracle_bad=oracle_bad(book, requests.keys["request_id"]),
@@ -158,7 +166,7 @@ def explain(
     trees = limit.booster.num_trees() + release.booster.num_trees()
     with console.step("Explaining every conflict", trees) as move:
         explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
-    causes = split_causes(book, reviews, limit, release, explanation, settings, console)
+    causes = split_causes(book, reviews, limit_score, limit, release, explanation, settings, console)
     audit = audit_lag(book, decided, limit, release, explanation, settings, console)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
     return with_causes(explanation, causes, audit, checked, settings.explanations)
@@ -197,6 +205,7 @@ def _check(
 def split_causes(
     book: Book,
     reviews: Matrix,
+    limit_score: Floats,
     limit: LimitModel,
     release: ReleaseModel,
     explanation: Explanation,
@@ -208,7 +217,9 @@ def split_causes(
 
     if not book.dated:
         return None
-    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
+    ledger = Ledger(
+        book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations
+    )
     with console.step("Splitting every conflict into its causes", SCENES) as move:
         return ledger.shares(explanation.conflicts["request_id"].to_numpy(), move)
 
@@ -245,7 +256,7 @@ def cohorts(
     book: Book,
     requests: Matrix,
     reviews: Matrix,
-    limit: LimitModel,
+    limit_score: Floats,
     release: ReleaseModel,
     settings: Settings,
 ) -> tuple[pd.DataFrame, Cohorts]:
@@ -256,7 +267,9 @@ def cohorts(
     from training.splits import CALIBRATION, OUT_OF_TIME
 
     split = request_splits(book, requests.keys, settings.training)
-    decided = decide_requests(book, requests, reviews, limit, release, split == CALIBRATION, settings.models)
+    decided = decide_requests(
+        book, requests, reviews, limit_score, release, split == CALIBRATION, settings.models
+    )
     return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)
 
 
@@ -371,10 +384,13 @@ def _score_book(
     from explanations.causes import SCENES, Ledger
     from explanations.scored import observables, scored
 
-    decided, members = cohorts(book, requests, reviews, limit, release, settings)
+    limit_score = score_reviews(reviews, limit)
+    decided, members = cohorts(book, requests, reviews, limit_score, release, settings)
     conflicts = decided[members.conflict].reset_index(drop=True)
     ids = conflicts["request_id"].to_numpy()
-    ledger = Ledger(book, reviews, limit, release, settings.features, settings.models, settings.explanations)
+    ledger = Ledger(
+        book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations
+    )
     with console.step("Splitting every conflict into its causes", SCENES) as move:
         said = ledger.conflicts(ids, move)
     kept = true_conflicts_of(book, conflicts, limit, release, settings, console)

@@ -91,10 +91,11 @@ def run(
             )
             limit = stages.fit_limit(taken, reviews, settings, console)
             release = stages.fit_release(taken, requests, settings, console)
-            judged = stages.judge(taken, requests, reviews, limit, release, settings)
+            limit_score = stages.score_reviews(reviews, limit)
+            judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
             uris = log_models(tracked, taken, judged, limit, release)
             explanation = stages.explain(
-                taken, requests, reviews, limit, release, judged, settings, console, workers
+                taken, requests, reviews, limit, limit_score, release, judged, settings, console, workers
             )
             _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
@@ -202,7 +203,8 @@ def train(
         requests = stages.matrix(taken, "request", settings, console, workers) if what != "limit" else None
         limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
-        judged = stages.judge(taken, requests, reviews, limit, release, settings)
+        limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
+        judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
         uris = log_models(tracked, taken, judged, limit, release)
     console.result(
         f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
@@ -241,10 +243,11 @@ def explain(
         requests, reviews = (
             stages.matrix(taken, kind, settings, console, workers) for kind in ("request", "review")
         )
-        judged = stages.judge(taken, requests, reviews, limit, release, settings)
+        limit_score = stages.score_reviews(reviews, limit)
+        judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
         explanation = stages.explain(
-            taken, requests, reviews, limit, release, judged, settings, console, workers
+            taken, requests, reviews, limit, limit_score, release, judged, settings, console, workers
         )
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
@@ -270,7 +273,8 @@ def truth(
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
         requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
-        decided, members = stages.cohorts(taken, requests, reviews, limit, release, settings)
+        limit_score = stages.score_reviews(reviews, limit)
+        decided, members = stages.cohorts(taken, requests, reviews, limit_score, release, settings)
         conflicts = decided[members.conflict].reset_index(drop=True)
         kept = stages.true_conflicts_of(taken, conflicts, limit, release, settings, console)
         shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))
@@ -412,9 +416,11 @@ def bench(
             limit = stages.fit_limit(book, reviews, settings, console)
         with watch.stage("fit release", len(requests.values), "rows"):
             release = stages.fit_release(book, requests, settings, console)
-        judged = stages.judge(book, requests, reviews, limit, release, settings)
+        with watch.stage("judge", len(requests.values), "rows"):
+            limit_score = stages.score_reviews(reviews, limit)
+            judged = stages.judge(book, requests, reviews, limit_score, release, settings)
         with watch.stage("explain", len(requests.values), "rows"):
-            stages.explain(book, requests, reviews, limit, release, judged, settings, console)
+            stages.explain(book, requests, reviews, limit, limit_score, release, judged, settings, console)
     rows = watch.rows() + contrast_against_shap(release.booster, requests.values)
     with whole_file(common.home / "bench.json") as aside:
         aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -26,9 +26,10 @@ from explanations.neutral import (
 from explanations.parameters import ExplanationParameters
 from features.matrix import Matrix
 from features.parameters import FeatureParameters
-from features.reread import Reread, reread
+from features.reread import Reread, reread_both
 from models.boosted import Floats
 from models.decisions import limit_rules, undecidable
+from models.favoured import in_any_window
 from models.limit_model import LimitModel
 from models.overrides import unrecorded_override
 from models.parameters import ModelsParameters
@@ -49,6 +50,7 @@ class Ledger:
     Attributes:
         book: A dated book.
         reviews: Limit snapshots of all reviews of the book, from which the estimates are made.
+        limit_score: The limit model's score of each of them (log-RMB).
         limit: The limit model.
         release: The release model.
         features: How features are read.
@@ -58,6 +60,7 @@ class Ledger:
 
     book: Book
     reviews: Matrix
+    limit_score: Floats
     limit: LimitModel
     release: ReleaseModel
     features: FeatureParameters
@@ -88,15 +91,14 @@ class Ledger:
         kept = np.zeros((len(request_ids), len(SUBSETS)))
         neutral = estimate(self.reviews, self.book.whole("market"), str(self.book.manifest.first_month))
         hidden = pd.Series(
-            unrecorded_override(
-                self.reviews.keys, self.limit.score(self.reviews.values), self.models.overrides
-            ),
+            unrecorded_override(self.reviews.keys, self.limit_score, self.models.overrides),
             index=self.reviews.keys["review_id"],
         )
-        shown = {late: reread(self.book, request_ids, self.features, not late) for late in (True, False)}
+        seen, fresh = reread_both(self.book, request_ids, self.features)
+        shown = {True: seen, False: fresh}
         for done, switches in enumerate(product((True, False), repeat=len(SEEN)), start=1):
             on = frozenset(name for name, state in zip(SEEN, switches, strict=True) if state)
-            scenes = list(self._scenes(shown["data_lag" in on], on, neutral, shown[True].reviews, hidden))
+            scenes = list(self._scenes(shown["data_lag" in on], on, neutral, seen.reviews, hidden))
             for errors, scene in scenes:
                 for mechanisms in (on | errors, on | errors | {"policy"}):
                     found = conflicts(scene, mechanisms, self.models)
@@ -116,6 +118,8 @@ class Ledger:
         recorded = shown.reviews.keys
         slip, override = recorded_slip(recorded, rules), hidden.loc[recorded["review_id"]].to_numpy()
         none = np.ones(len(slip))
+        dated = recorded[["review_id", "borrower_id", "reviewed_on"]]
+        near = in_any_window(shown.requests.keys, dated, self.models.favoured)
         draws = self.explanations.cause_draws if "competition" not in on else 1
         for draw in range(draws):
             requests, reviews, on_request = shown.requests, shown.reviews, shown.on_request
@@ -129,7 +133,8 @@ class Ledger:
                 reviews = without_misreading(reviews, "reviewed_on", neutral, lasting)
                 on_request = without_misreading(on_request, "requested_on", neutral, lasting)
                 marketing = recorded["marketing"].to_numpy(np.float64)
-            score = self.limit.score(reviews.values)
+            score = np.full(len(recorded), np.nan)
+            score[near] = self.limit.score(reviews.values[near])
             change = assessed_change(neutral, seen, reviews, marketing)
             assessed = recorded["limit_assessed"].to_numpy(np.float64) * np.exp(change)
             for errors, computed, slipped, executed in (
@@ -144,11 +149,7 @@ class Ledger:
                         requests=asked,
                         probability=self.release.pd(asked.values),
                         missing=undecidable(self.book, asked, self.release),
-                        reviews=recorded[["review_id", "borrower_id", "reviewed_on"]].assign(
-                            limit_before=before,
-                            limit_score=score,
-                            slip=executed,
-                        ),
+                        reviews=dated.assign(limit_before=before, limit_score=score, slip=executed).loc[near],
                         recomputed=None if "data_lag" in on else np.exp(self.limit.score(on_request.values)),
                         policy=policy,
                     ),

@@ -6,7 +6,6 @@ doi:10.1038/s42256-019-0138-9). The way over leaf patterns is after Nadel and We
 Trees to Boolean Logic' (arXiv 2511.09376).
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 from data.blocks import HERE, Engine
 from data.errors import DataFault
 from explanations.leaf_bundles import bundles_of
-from explanations.leaf_kernels import Bundles, Cuts, Splits, add_contributions, count_keys, encode, tabulate
-from explanations.split_codes import cuts_of, splits_of
+from explanations.leaf_kernels import Bundles, Splits, add_contributions, count_keys, tabulate
+from models.codes import Coding, coded_splits, encode, processors, scorer_of
 from models.trees import trees_of
 
 TOLERANCE: Final = 1e-6
@@ -31,6 +30,7 @@ OnTree = Callable[[int, int], None]
 """Told (trees done, trees in all) as the work goes on."""
 _Result = TypeVar("_Result")
 
+_HELD_ROWS: Final = 4_096  # rows of the background that LightGBM itself scores, as a check of all scores
 _BATCH_CELLS: Final = 1 << 20  # table cells (8 bytes each) held at once, unless a single tree needs more
 
 
@@ -38,6 +38,7 @@ def contributions(
     booster: lgb.Booster,
     rows: NDArray[np.float32],
     background: NDArray[np.float32],
+    background_score: NDArray[np.float64] | None = None,
     *,
     on_tree: OnTree | None = None,
     threads: int | None = None,
@@ -48,6 +49,7 @@ def contributions(
         booster: one raw score a row, numerical splits, at most 12 distinct features on the way to a leaf.
         rows: rows × features, the features in the booster's order.
         background: background rows × features; all of it is used.
+        background_score: their raw scores, where they are at hand.
         on_tree: see `OnTree`.
         threads: at most so many at once, one for each processor if not given; the result is the same bits.
 
@@ -57,21 +59,21 @@ def contributions(
 
     Raises:
         DataFault: the booster or a matrix can't be used, or a sum misses the booster's own raw score by more
-        than
-            `TOLERANCE`.
+            than `TOLERANCE`.
     """
-    threads = threads or _processors()
+    threads = threads or processors()
     names = tuple(booster.feature_name())
     rows, background = _checked("rows", rows, names), _checked("background", background, names)
     if not len(background):
         raise DataFault("the background has no rows to compare with; widen the reference cohort")
     trees = trees_of(booster)
-    cuts, bundles = cuts_of(trees), bundles_of(trees)
-    splits = splits_of(trees, cuts)
+    bundles = bundles_of(trees)
+    coding, column, at = coded_splits(trees)
+    splits = Splits(column, at)
     found = np.zeros(rows.shape)
     with ThreadPoolExecutor(threads) as pool:
         crew = _Crew(pool, threads)
-        row_codes, background_codes = (_encoded(crew, values, cuts) for values in (rows, background))
+        row_codes, background_codes = (_encoded(crew, values, coding) for values in (rows, background))
         for trees_done, batch in _batches(bundles):
             counts = _counted(crew, background_codes, splits, bundles, batch)
             tables = _tabulated(crew, bundles, batch, counts)
@@ -80,8 +82,11 @@ def contributions(
             )
             if on_tree:
                 on_tree(trees_done, trees.count)
-    # LightGBM's own mean: of the kernels' mean, a background row led astray would cancel out of the check.
-    base = float(_raw_score(booster, background, threads).mean())
+    # Of the kernels' own mean, a background row led astray would cancel out of the check.
+    if background_score is None:
+        background_score = scorer_of(trees).raw(background, threads)
+    _refuse_wrong_scores(booster, background, background_score, threads)
+    base = float(background_score.mean())
     _refuse_unsound(base + found.sum(axis=1), _raw_score(booster, rows, threads))
     return found, base
 
@@ -90,6 +95,7 @@ def shared_contributions(
     booster: lgb.Booster,
     rows: NDArray[np.float32],
     background: NDArray[np.float32],
+    background_score: NDArray[np.float64] | None = None,
     *,
     engine: Engine = HERE,
     on_tree: OnTree | None = None,
@@ -100,10 +106,10 @@ def shared_contributions(
     """
     stretches = min(engine.elsewhere, len(rows))
     if stretches < 2:
-        return contributions(booster, rows, background, on_tree=on_tree)
+        return contributions(booster, rows, background, background_score, on_tree=on_tree)
     trees = booster.num_trees()
     done = []
-    work = partial(_on_one_thread, booster, background)
+    work = partial(_on_one_thread, booster, background, background_score)
     for part in engine.map_blocks(work, np.array_split(rows, stretches)):
         done.append(part)
         if on_tree:
@@ -112,9 +118,12 @@ def shared_contributions(
 
 
 def _on_one_thread(
-    booster: lgb.Booster, background: NDArray[np.float32], rows: NDArray[np.float32]
+    booster: lgb.Booster,
+    background: NDArray[np.float32],
+    background_score: NDArray[np.float64] | None,
+    rows: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], float]:
-    return contributions(booster, rows, background, threads=1)
+    return contributions(booster, rows, background, background_score, threads=1)
 
 
 @dataclass(frozen=True)
@@ -140,10 +149,10 @@ def _batches(bundles: Bundles) -> Iterator[tuple[int, tuple[int, int]]]:
         yield tree, (int(bundles.tree_start[first]), int(bundles.tree_start[tree]))
 
 
-def _encoded(crew: _Crew, values: NDArray[np.float32], cuts: Cuts) -> NDArray[np.uint16]:
-    """The values' codes (features × rows)."""
-    codes = np.empty(values.shape[::-1], dtype=np.uint16)
-    crew.share((0, len(values)), partial(encode, values, cuts, codes))
+def _encoded(crew: _Crew, values: NDArray[np.float32], coding: Coding) -> NDArray[np.uint16]:
+    """The values' codes (columns × rows)."""
+    codes = np.empty((len(coding.missing), len(values)), dtype=np.uint16)
+    crew.share((0, len(values)), partial(encode, values, coding, codes))
     return codes
 
 
@@ -192,6 +201,19 @@ def _raw_score(booster: lgb.Booster, values: NDArray[np.float32], threads: int) 
     return np.asarray(booster.predict(values, raw_score=True, num_threads=threads), dtype=np.float64)
 
 
+def _refuse_wrong_scores(
+    booster: lgb.Booster, values: NDArray[np.float32], score: NDArray[np.float64], threads: int
+) -> None:
+    """Raises DataFault where scores of rows, spread evenly over all, are not the booster's own."""
+    held = np.unique(np.linspace(0, len(values) - 1, min(len(values), _HELD_ROWS)).astype(np.int64))
+    gap = float(np.abs(_raw_score(booster, values[held], threads) - score[held]).max())
+    if not gap <= TOLERANCE:
+        raise DataFault(
+            f"the scores of the background miss the model's raw score by up to {gap:.3g}; give those of these rows, "
+            "or none"
+        )
+
+
 def _refuse_unsound(sums: NDArray[np.float64], raw: NDArray[np.float64]) -> None:
     """Raises DataFault where base + Σ contributions isn't the raw score."""
     gap = np.abs(sums - raw)
@@ -204,8 +226,3 @@ def _refuse_unsound(sums: NDArray[np.float64], raw: NDArray[np.float64]) -> None
             f"{TOLERANCE:g} in {wrong} of {len(raw)} rows (most in row {worst}: by {gap[worst]:.3g}); "
             "none of them can be used, report this as a fault of the program"
         )
-
-
-def _processors() -> int:
-    """How many processors this process may use (not every system can tell it of a single process)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -51,6 +51,7 @@ class Evidence:
         requests: Release snapshots of all requests.
         reviews: Limit snapshots of all reviews.
         out_of_time: Which requests are judged.
+        limit_score: The limit model's score of each review (log-RMB).
         limit_background: Which reviews the limit model's contributions are taken against.
         observed_bad: Outcome of each request; NaN where nobody saw one.
         oracle_bad: Outcome with the draw of each request (simulated books; counted, never explained with).
@@ -66,6 +67,7 @@ class Evidence:
     requests: Matrix
     reviews: Matrix
     out_of_time: NDArray[np.bool_]
+    limit_score: Floats
     limit_background: NDArray[np.bool_]
     observed_bad: Floats
     oracle_bad: Floats | None
@@ -106,6 +108,7 @@ def explain(
         evidence.release,
         release_values[cohorts.conflict],
         release_values[cohorts.reference],
+        None,
         conflicts,
         on_tree,
         engine,
@@ -114,6 +117,7 @@ def explain(
         evidence.limit,
         evidence.reviews.values[limit_rows[in_conflict]],
         evidence.reviews.values[evidence.limit_background],
+        evidence.limit_score[evidence.limit_background],
         conflicts,
         lambda done: on_tree(evidence.release.booster.num_trees() + done),
         engine,
@@ -152,6 +156,7 @@ def _contributions(
     model: Boosted,
     rows: NDArray[np.float32],
     background: NDArray[np.float32],
+    background_score: Floats | None,
     conflicts: pd.DataFrame,
     on_tree: OnTree,
     engine: Engine,
@@ -159,7 +164,12 @@ def _contributions(
     """A row per conflict: request_id, base, one column per feature; base + Σ is the model's raw score."""
     if len(rows):
         values, base = shared_contributions(
-            model.booster, rows, background, engine=engine, on_tree=lambda done, trees: on_tree(done)
+            model.booster,
+            rows,
+            background,
+            background_score,
+            engine=engine,
+            on_tree=lambda done, trees: on_tree(done),
         )
     else:
         values, base = np.zeros((0, len(model.features))), np.nan

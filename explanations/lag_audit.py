@@ -63,8 +63,8 @@ def lag_audit(
     )
     policy = book.whole("policy")
     parts = []
-    for done, stream in enumerate(STREAMS, start=1):
-        requests, favouring = refreshed_snapshots(book, rows, stream, features)
+    snapshots = refreshed_snapshots(book, rows, features)
+    for done, (stream, (requests, favouring)) in enumerate(snapshots.items(), start=1):
         change = limit.score(favouring.values) - scored
         fresh = executed * np.exp(change)
         needed = (requests.keys["amount"] + requests.keys["balance"]).to_numpy(np.float64)

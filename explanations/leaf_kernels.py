@@ -1,4 +1,4 @@
-"""The contrast's inner loops, compiled: encode values, count the background, tabulate, look up.
+"""The contrast's inner loops, compiled: count the background, tabulate, look up.
 
 Every function works on a stretch of its input and holds no lock while it runs, so threads can share the work.
 Counts are whole numbers and a row is summed in the order of the trees: how the work is cut does not show.
@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 MAX_PATH_FEATURES: Final = 12
 """Most distinct features on the path to a leaf: its table has two to this power rows."""
-NEVER: Final = 65_535
-"""A code that no value takes."""
 _BLOCK: Final = 256  # rows taken at a time: their keys and contributions stay in the first-level cache
 _WEIGHT: Final = np.array(
     [
@@ -31,26 +29,11 @@ _WEIGHT: Final = np.array(
 # alone: code compiled for an older layout of a tuple would otherwise run on a new one.
 
 
-class Cuts(NamedTuple):
-    """The sorted cuts of every feature: those of feature f are cut[start[f] : start[f + 1]].
-
-    A value's code is the number of cuts below it; NaN has a code above all others of its feature.
-    """
-
-    start: NDArray[np.int64]
-    cut: NDArray[np.float64]
-
-
 class Splits(NamedTuple):
-    """Every node's split on codes: left where (code <= at) != (code == nan_flip) != (code == zero_flip).
+    """Every node's split on codes (see `models.codes`): left where the code in the column is at most `at`."""
 
-    A flip is `NEVER` where the comparison alone sends the missing value the right way.
-    """
-
-    feature: NDArray[np.int32]
+    column: NDArray[np.int32]
     at: NDArray[np.uint16]
-    nan_flip: NDArray[np.uint16]
-    zero_flip: NDArray[np.uint16]
 
 
 class Bundles(NamedTuple):
@@ -89,28 +72,6 @@ class Bundles(NamedTuple):
     pattern_set: NDArray[np.int64]
     pattern_clear: NDArray[np.int64]
     pattern_column: NDArray[np.int64]
-
-
-@njit(cache=True, nogil=True)
-def encode(
-    values: NDArray[np.float32], cuts: Cuts, codes: NDArray[np.uint16], stretch: tuple[int, int]
-) -> None:
-    """Writes the codes of a stretch of the rows of values (rows × features) into codes (features × rows)."""
-    for begin in range(stretch[0], stretch[1], _BLOCK):
-        for feature in range(values.shape[1]):
-            low, high = cuts.start[feature], cuts.start[feature + 1]
-            for row in range(begin, min(begin + _BLOCK, stretch[1])):
-                value = values[row, feature]
-                if np.isnan(value):
-                    codes[feature, row] = high - low + 1
-                    continue
-                at, left = low, high - low
-                while left > 0:
-                    half = left >> 1
-                    above = cuts.cut[at + half] < value
-                    at = at + half + 1 if above else at
-                    left = left - half - 1 if above else half
-                codes[feature, row] = at - low
 
 
 @njit(cache=True, nogil=True)
@@ -173,14 +134,12 @@ def _write_keys(
     keys[:rows] = bundles.key_start[bundle + 1] - bundles.key_start[bundle] - 1
     for test in range(bundles.test_start[bundle], bundles.test_start[bundle + 1]):
         node = bundles.test_node[test]
-        column = codes[splits.feature[node], begin : begin + rows]
-        at, nan_flip, zero_flip = splits.at[node], splits.nan_flip[node], splits.zero_flip[node]
+        column = codes[splits.column[node], begin : begin + rows]
+        at = splits.at[node]
         kept = np.uint16(65_535 - (1 << bundles.test_bit[test]))
         wanted = bundles.test_left[test]
         for row in range(rows):
-            code = column[row]
-            left = ((code <= at) != (code == nan_flip)) != (code == zero_flip)
-            keys[row] &= np.uint16(65_535) if left == wanted else kept
+            keys[row] &= np.uint16(65_535) if (column[row] <= at) == wanted else kept
 
 
 @njit(cache=True, nogil=True)

@@ -44,66 +44,89 @@ def reread(
         up_to_date: Whether everything that was ever shown counts from its day, and limits are reviewed on
             streams that were refreshed on that day.
     """
-    parts = [_block(book, block, request_ids, parameters, up_to_date) for block in range(book.blocks)]
-    requests, reviews, on_request = (_joined(list(kind)) for kind in zip(*parts, strict=True))
-    order = pd.Index(requests.keys["request_id"]).get_indexer(pd.Index(request_ids))
-    return Reread(_taken(requests, order), reviews, _taken(on_request, order))
+    return _reread(book, request_ids, parameters, (up_to_date,))[0]
+
+
+def reread_both(
+    book: Book, request_ids: NDArray[np.int64], parameters: FeatureParameters
+) -> tuple[Reread, Reread]:
+    """The snapshots of some requests as they were seen, and up to date (see `reread`)."""
+    seen, fresh = _reread(book, request_ids, parameters, (False, True))
+    return seen, fresh
+
+
+def _reread(
+    book: Book, request_ids: NDArray[np.int64], parameters: FeatureParameters, ways: tuple[bool, ...]
+) -> list[Reread]:
+    parts = [_block(book, block, request_ids, parameters, ways) for block in range(book.blocks)]
+    on_request, *rest = (_joined(list(kind)) for kind in zip(*parts, strict=True))
+    order = pd.Index(on_request.keys["request_id"]).get_indexer(pd.Index(request_ids))
+    return [
+        Reread(_taken(requests, order), reviews, _taken(on_request, order))
+        for requests, reviews in zip(rest[::2], rest[1::2], strict=True)
+    ]
 
 
 def _block(
-    book: Book, block: int, request_ids: NDArray[np.int64], parameters: FeatureParameters, up_to_date: bool
-) -> tuple[Matrix, Matrix, Matrix]:
-    requests = plain(book.table("draw_requests", block))
-    requests = requests[requests["request_id"].isin(request_ids)].reset_index(drop=True)
+    book: Book,
+    block: int,
+    request_ids: NDArray[np.int64],
+    parameters: FeatureParameters,
+    ways: tuple[bool, ...],
+) -> list[Matrix]:
+    """Limit snapshots on the day of the requests; then, for each way, release snapshots and those of the reviews."""
+    requests = _requests(book, block, request_ids)
     reviews = plain(book.table("limit_reviews", block))
     reviews = reviews[reviews["borrower_id"].isin(requests["borrower_id"])].reset_index(drop=True)
-    seen = read_streams(book, block)
+    seen = read_streams(book, block, requests["borrower_id"].to_numpy())
     fresh = seen.up_to_date()
-    shown = fresh if up_to_date else seen
-    return (
-        request_rows(book, block, shown, requests, parameters),
-        limit_rows(
-            book,
-            shown,
-            reviews,
-            "reviewed_on",
-            parameters,
-            all_as_of(reviews["reviewed_on"]) if up_to_date else None,
-        ),
-        limit_rows(book, fresh, requests, "requested_on", parameters, all_as_of(requests["requested_on"])),
-    )
+    today, then = all_as_of(requests["requested_on"]), all_as_of(reviews["reviewed_on"])
+    matrices = [limit_rows(book, fresh, requests, "requested_on", parameters, today)]
+    for up_to_date in ways:
+        shown = fresh if up_to_date else seen
+        matrices += [
+            request_rows(book, block, shown, requests, parameters),
+            limit_rows(book, shown, reviews, "reviewed_on", parameters, then if up_to_date else None),
+        ]
+    return matrices
 
 
 def refreshed_snapshots(
-    book: Book, rows: pd.DataFrame, stream: str, parameters: FeatureParameters
-) -> tuple[Matrix, Matrix]:
+    book: Book, rows: pd.DataFrame, parameters: FeatureParameters
+) -> dict[str, tuple[Matrix, Matrix]]:
     """Snapshots of requests and of the reviews that favour them, with one stream fresh and all others as they were.
 
     Args:
         book: A dated book.
         rows: request_id and `favoured_on` (the day of the favouring review) by request.
-        stream: The stream that has no lag, and that the limit reader sees as of the day of the request.
         parameters: How features are read.
 
     Returns:
-        The release reader's and the limit reader's snapshots, in the order of `rows`.
+        By stream that has no lag, and that the limit reader sees as of the day of the request: the release reader's
+        and the limit reader's snapshots, in the order of `rows`.
     """
     favoured_on = rows.set_index("request_id")["favoured_on"]
-    parts = []
+    parts: dict[str, list[tuple[Matrix, Matrix]]] = {stream: [] for stream in STREAMS}
     for block in range(book.blocks):
-        requests = plain(book.table("draw_requests", block))
-        requests = requests[requests["request_id"].isin(rows["request_id"])].reset_index(drop=True)
+        requests = _requests(book, block, rows["request_id"].to_numpy())
         requests["favoured_on"] = favoured_on.loc[requests["request_id"]].to_numpy()
-        streams = read_streams(book, block).up_to_date((stream,))
-        as_of = {stream: to_days(requests["requested_on"])}
-        parts.append(
-            (
-                request_rows(book, block, streams, requests, parameters),
-                limit_rows(book, streams, requests, "favoured_on", parameters, as_of),
-            )
-        )
+        seen = read_streams(book, block, requests["borrower_id"].to_numpy())
+        for stream, found in parts.items():
+            streams = seen.up_to_date((stream,))
+            as_of = {stream: to_days(requests["requested_on"])}
+            asked = request_rows(book, block, streams, requests, parameters)
+            found.append((asked, limit_rows(book, streams, requests, "favoured_on", parameters, as_of)))
+    return {stream: _in_order(found, rows["request_id"]) for stream, found in parts.items()}
+
+
+def _requests(book: Book, block: int, request_ids: NDArray[np.int64]) -> pd.DataFrame:
+    requests = plain(book.table("draw_requests", block))
+    return requests[requests["request_id"].isin(request_ids)].reset_index(drop=True)
+
+
+def _in_order(parts: list[tuple[Matrix, Matrix]], request_ids: pd.Series) -> tuple[Matrix, Matrix]:
     asked, reviewed = (_joined(list(kind)) for kind in zip(*parts, strict=True))
-    order = pd.Index(asked.keys["request_id"]).get_indexer(pd.Index(rows["request_id"]))
+    order = pd.Index(asked.keys["request_id"]).get_indexer(pd.Index(request_ids))
     return _taken(asked, order), _taken(reviewed, order)
 
 

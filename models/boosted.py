@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataFault
+from models.codes import Scorer, scorer_of
 from models.trees import MISSING_NONE, trees_of
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ class Boosted:
             )
         if not len(values):
             return np.empty(0)
-        return np.asarray(self.booster.predict(values, raw_score=True), dtype=np.float64)
+        return self._scorer.raw(values)
 
     def require(self, features: Sequence[str]) -> None:
         """Checks that a matrix with these columns, in this order, is one that the model scores.
@@ -97,6 +98,10 @@ class Boosted:
         LightGBM would take such a value for 0 without a word, which is no assessment.
         """
         return np.asarray(np.isnan(values[:, self._complete]).any(axis=1))
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return scorer_of(trees_of(self.booster))
 
     @cached_property
     def _complete(self) -> NDArray[np.int32]:

@@ -15,8 +15,8 @@ from data.limit_rules import recorded_slip
 from data.world import LimitReviews
 from features.catalogue import catalogue_of
 from features.matrix import Matrix
+from models.boosted import Floats
 from models.favoured import favoured, favoured_by_share
-from models.limit_model import LimitModel
 from models.overrides import unrecorded_override
 from models.parameters import ModelsParameters
 from models.policy import data_missing, decide, one_cutoff, policy_in_force
@@ -30,7 +30,7 @@ def decide_requests(
     book: Book,
     requests: Matrix,
     reviews: Matrix,
-    limit: LimitModel,
+    limit_score: Floats,
     release: ReleaseModel,
     calibration: NDArray[np.bool_],
     parameters: ModelsParameters,
@@ -41,7 +41,7 @@ def decide_requests(
         book: The book that the matrices were made from.
         requests: Release snapshots of all requests.
         reviews: Limit snapshots of all reviews.
-        limit: The limit model.
+        limit_score: The limit model's score of each review (log-RMB).
         release: The release model.
         calibration: Requests of the calibration period; a book without a policy table sets its cut-off there.
         parameters: Policy and favour.
@@ -51,20 +51,18 @@ def decide_requests(
         of the favouring (else the latest) review review_id, limit_score (log-RMB), limit_before, limit_after.
 
     Raises:
-        DataFault: A model does not fit the book's features.
+        DataFault: The release model does not fit the book's features.
     """
     release.require(requests.features)
-    limit.require(reviews.features)
     if not len(requests.keys):
         raise DataFault(f"{book.path} holds no draw requests; take a larger book.")
     margin = release.margin(requests.values)
     probability = release.calibration.pd(margin)
-    score = limit.score(reviews.values)
-    scored = reviews.keys.assign(limit_score=score)
+    scored = reviews.keys.assign(limit_score=limit_score)
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
         slip = recorded_slip(reviews.keys, limit_rules(book))
-        slip = slip * unrecorded_override(reviews.keys, score, parameters.overrides)
+        slip = slip * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
         shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
     else:

@@ -63,6 +63,24 @@ def favoured(
     return found.assign(favoured=chosen >= 0)
 
 
+def in_any_window(
+    requests: pd.DataFrame, reviews: pd.DataFrame, parameters: FavouredParameters
+) -> NDArray[np.bool_]:
+    """Which reviews can favour some request by their date; no other has a part in `favoured`.
+
+    Args:
+        requests: borrower_id and requested_on by request.
+        reviews: borrower_id and reviewed_on by review, sorted by both.
+        parameters: The window.
+    """
+    _, in_window, latest = _reviews_before(requests, reviews, parameters.window_days)
+    begun = np.zeros(len(reviews) + 1, dtype=np.int64)
+    some = latest >= in_window
+    np.add.at(begun, in_window[some], 1)
+    np.add.at(begun, latest[some] + 1, -1)
+    return np.asarray(np.cumsum(begun[:-1]) > 0)
+
+
 def favoured_by_share(requests: pd.DataFrame, reviews: pd.DataFrame, least_score: float) -> pd.DataFrame:
     """Who is favoured in a book without previous limits: those whose predicted limit is in the top share.
 

@@ -120,11 +120,14 @@ def judge(
     book: Book,
     requests: Matrix | None,
     reviews: Matrix | None,
-    limit: LimitModel | None,
+    limit_score: Floats | None,
     release: ReleaseModel | None,
     parameters: TrainingParameters,
 ) -> Judged:
-    """How well the models that are given do on their book, by split; matrices are needed for these alone."""
+    """How well the models that are given do on their book, by split; matrices are needed for these alone.
+
+    Of the limit model its score of each review (log-RMB) is enough.
+    """
     tables, decile = [], pd.DataFrame(columns=["split", "decile", "requests", "mean_pd", "bad_rate"])
     if release is not None and requests is not None:
         split = request_splits(book, requests.keys, parameters)
@@ -134,9 +137,9 @@ def judge(
             release_performance(split, probability, bad, oracle_bad(book, requests.keys["request_id"]))
         )
         decile = reliability_by_split(split, probability, bad)
-    if limit is not None and reviews is not None:
+    if limit_score is not None and reviews is not None:
         split = review_splits(book, reviews.keys, parameters)
-        tables.append(limit_performance(split, log_limit(reviews.keys), limit.score(reviews.values)))
+        tables.append(limit_performance(split, log_limit(reviews.keys), limit_score))
     out_of_time = decile[decile["split"] == OUT_OF_TIME].drop(columns="split").reset_index(drop=True)
     return Judged(pd.concat(tables, ignore_index=True), out_of_time, decile)
 

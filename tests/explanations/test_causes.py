@@ -40,7 +40,10 @@ class Lender:
     @property
     def ledger(self) -> Ledger:
         s = self.settings
-        return Ledger(self.book, self.reviews, self.limit, self.release, s.features, s.models, s.explanations)
+        score = self.limit.score(self.reviews.values)
+        return Ledger(
+            self.book, self.reviews, score, self.limit, self.release, s.features, s.models, s.explanations
+        )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,13 @@ def lender(small_book: Book, settings: Settings) -> Lender:
     release = fit_release_on(small_book, requests, settings.training, settings.models)
     split = request_splits(small_book, requests.keys, settings.training)
     decided = decide_requests(
-        small_book, requests, reviews, limit, release, split == CALIBRATION, settings.models
+        small_book,
+        requests,
+        reviews,
+        limit.score(reviews.values),
+        release,
+        split == CALIBRATION,
+        settings.models,
     )
     # More of them than out of time alone would give a book so small.
     chosen = (decided["favoured"] & decided["refused"]).to_numpy(bool) & (decided["month"] >= 13).to_numpy()
@@ -148,7 +157,8 @@ def without_record(lender: Lender, out: Path) -> tuple[Lender, np.ndarray]:
     book = open_book(out)
     requests, reviews = (whole_matrix(book, kind, s.features) for kind in ("request", "review"))
     nobody = np.zeros(len(requests.keys), dtype=bool)
-    decided = decide_requests(book, requests, reviews, lender.limit, lender.release, nobody, s.models)
+    score = lender.limit.score(reviews.values)
+    decided = decide_requests(book, requests, reviews, score, lender.release, nobody, s.models)
     return replace(lender, book=book, reviews=reviews, decided=decided), np.concatenate(ids)
 
 

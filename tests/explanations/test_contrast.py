@@ -255,24 +255,32 @@ def test_progress_is_told_up_to_the_last_tree(middling, monkeypatch):
     assert told == [(done, 20) for done in range(1, 21)]
 
 
-@pytest.mark.parametrize("part", ["rows", "background"])
-def test_a_sum_that_misses_lightgbms_score_is_refused(middling, monkeypatch, part):
+def test_a_sum_that_misses_lightgbms_score_is_refused(middling, monkeypatch):
     booster, rows, background = middling
     predict = lgb.Booster.predict
 
     def astray(self, data, **options):
         shift = np.zeros(len(data))
-        if part == "rows" and len(data) == len(rows):
+        if len(data) == len(rows):
             shift[17] = 2e-6
-        if part == "background" and len(data) == len(background):
-            shift[:] = 2e-6
         return predict(self, data, **options) + shift
 
     monkeypatch.setattr(lgb.Booster, "predict", astray)
-    wrong = "1 of 700 rows (most in row 17: by 2e-06)" if part == "rows" else "700 of 700 rows"
     with pytest.raises(DataFault, match="do not add up") as caught:
         contributions(booster, rows, background)
-    assert wrong in str(caught.value)
+    assert "1 of 700 rows (most in row 17: by 2e-06)" in str(caught.value)
+
+
+def test_scores_of_the_background_are_taken_as_given_and_refused_where_they_are_not_lightgbms(middling):
+    booster, rows, background = middling
+    score = booster.predict(background, raw_score=True)
+    found, base = contributions(booster, rows, background, score)
+    again, same = contributions(booster, rows, background)
+    np.testing.assert_array_equal(found, again)
+    assert base == same == score.mean()
+    score[3] += 2e-6
+    with pytest.raises(DataFault, match="scores of the background miss the model's raw score by up to 2e-06"):
+        contributions(booster, rows, background, score)
 
 
 def test_a_background_without_rows_is_refused(middling):

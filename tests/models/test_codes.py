@@ -1,0 +1,116 @@
+"""The invariant: a score from codes is LightGBM's own to the bit, whatever is missing and however it is shared out."""
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataFault
+from models import codes
+from models.codes import coded_splits, scorer_of
+from models.trees import MISSING_NAN, ZERO_BAND, Trees, trees_of
+
+QUIET = {
+    "verbosity": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "min_data_in_leaf": 3,
+    "min_data_in_bin": 1,
+}
+MISSING = {
+    "none": {"use_missing": False},
+    "zero": {"zero_as_missing": True},
+    "nan": {},
+    "monotone": {"monotone_constraints": [1, -1, 0, 0]},
+    "binary": {"objective": "binary"},
+}
+AWKWARD = np.array(
+    [0.0, -0.0, ZERO_BAND, -ZERO_BAND, 1e-36, -1e-36, 2e-35, -2e-35, np.nan, np.inf, -np.inf], np.float32
+)
+
+
+def values_of(rng: np.random.Generator, rows: int, awkward: float) -> np.ndarray:
+    values = rng.normal(size=(rows, 4)).round(1).astype(np.float32)
+    odd = rng.random(values.shape) < awkward
+    values[odd] = rng.choice(AWKWARD, odd.sum())
+    return values
+
+
+def booster(rng: np.random.Generator, parameters: dict, *, missing: bool, trees: int = 12) -> lgb.Booster:
+    values = values_of(rng, 300, 0.3)
+    values[~np.isfinite(values)] = np.nan if missing else 1.5
+    label = np.nan_to_num(values[:, 0]) - values[:, 1] ** 2 + rng.normal(size=len(values))
+    label[np.isnan(label)] = 2.0
+    if parameters.get("objective") == "binary":
+        label = (label > 0).astype(float)
+    chosen = QUIET | {"objective": "regression", "num_leaves": 15} | parameters
+    return lgb.train(chosen, lgb.Dataset(values, label, params=chosen), trees)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 100_000),
+    kind=st.sampled_from(sorted(MISSING)),
+    missing=st.booleans(),
+    rows=st.integers(0, 200),
+)
+def test_the_score_is_lightgbms_to_the_bit(seed, kind, missing, rows):
+    rng = np.random.default_rng(seed)
+    model = booster(rng, MISSING[kind], missing=missing)
+    values = values_of(rng, rows, 0.5)
+    found = scorer_of(trees_of(model)).raw(values)
+    expected = model.predict(values, raw_score=True) if rows else np.zeros(0)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_threads_do_not_show(threads, monkeypatch):
+    monkeypatch.setattr(codes, "_FEWEST_ROWS", 50)
+    rng = np.random.default_rng(5)
+    model, values = booster(rng, {}, missing=True), values_of(rng, 1_001, 0.3)
+    found = scorer_of(trees_of(model)).raw(values, threads)
+    np.testing.assert_array_equal(found, model.predict(values, raw_score=True))
+
+
+def test_rows_that_lie_apart_in_memory_are_scored_alike():
+    rng = np.random.default_rng(6)
+    model, values = booster(rng, {}, missing=True), values_of(rng, 400, 0.3)
+    scorer = scorer_of(trees_of(model))
+    np.testing.assert_array_equal(scorer.raw(np.asfortranarray(values)[::3]), scorer.raw(values)[::3])
+
+
+@pytest.mark.parametrize("boosting", ["rf", "dart"])
+def test_other_kinds_of_boosting_are_scored_as_well(boosting):
+    rng = np.random.default_rng(7)
+    parameters = {"boosting": boosting, "bagging_freq": 1, "bagging_fraction": 0.7}
+    model, values = booster(rng, parameters, missing=True), values_of(rng, 300, 0.3)
+    found = scorer_of(trees_of(model)).raw(values)
+    np.testing.assert_allclose(found, model.predict(values, raw_score=True), rtol=0, atol=1e-12)
+
+
+def test_a_model_of_single_leaves_scores_its_constant():
+    values = np.zeros((50, 4), dtype=np.float32)
+    chosen = QUIET | {"objective": "regression"}
+    model = lgb.train(chosen, lgb.Dataset(values, np.full(50, 3.0), params=chosen), 2)
+    np.testing.assert_array_equal(
+        scorer_of(trees_of(model)).raw(values), model.predict(values, raw_score=True)
+    )
+
+
+def test_a_feature_with_too_many_thresholds_is_refused_by_name():
+    nodes = codes.HIGHEST
+    trees = Trees(
+        feature_names=("income",),
+        node_start=np.array([0, nodes]),
+        leaf_start=np.array([0, nodes + 1]),
+        feature=np.zeros(nodes, dtype=np.int32),
+        threshold=np.arange(nodes, dtype=np.float64),
+        default_left=np.zeros(nodes, dtype=bool),
+        missing_type=np.full(nodes, MISSING_NAN, dtype=np.int8),
+        left=np.full(nodes, -1, dtype=np.int32),
+        right=np.full(nodes, -1, dtype=np.int32),
+        leaf_value=np.zeros(nodes + 1),
+    )
+    with pytest.raises(DataFault, match=r"splits income at more than .* max_bin"):
+        coded_splits(trees)
