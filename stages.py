@@ -185,18 +185,18 @@ def _check(
 ) -> dict[str, Any] | None:
     """How right causes and features are on a simulated book; None where there is no truth to be held against."""
     from data.mechanisms import CAUSES
-    from explanations.cause_check import check_of, checked_places
+    from explanations.cause_check import CHECKED_REFERENCE, check_of, spread_places
     from explanations.scored import scored
 
     most = settings.explanations.checked_conflicts
     if book.manifest.source != "simulated" or causes is None or not len(causes) or not most:
         return None
-    places = checked_places(len(causes), most)
+    places = spread_places(len(causes), most)
     conflicts = decided[members.conflict].iloc[places].reset_index(drop=True)
     kept = true_conflicts_of(book, conflicts, limit, release, settings, console)
-    contributions = _group_contributions(
-        book, requests, conflicts, decided[members.reference], release, console
-    )
+    reference = decided[members.reference]
+    reference = reference.iloc[spread_places(len(reference), CHECKED_REFERENCE)]
+    contributions = _group_contributions(book, requests, conflicts, reference, release, console)
     said = causes[list(CAUSES)].to_numpy()[places]
     place = (int(book.manifest.seed or 0), str(book.manifest.scenario), 0)
     return check_of(scored(place, conflicts, said, kept, contributions))

@@ -17,10 +17,13 @@ from explanations.quantities import count, fixed, share
 from explanations.scored import Scored
 from explanations.words import Text, say
 
+CHECKED_REFERENCE = 500
+"""Reference requests against which the features of a report are checked; the scorecard takes them all."""
 
-def checked_places(conflicts: int, most: int) -> NDArray[np.int64]:
-    """Places of the conflicts to check: all of them, or so many spread evenly over the list."""
-    return np.unique(np.linspace(0, conflicts - 1, min(conflicts, most)).round().astype(np.int64))
+
+def spread_places(rows: int, most: int) -> NDArray[np.int64]:
+    """Places of all rows, or of so many spread evenly over them."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
 
 
 def check_of(book: Scored) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.mechanisms import CAUSES, MECHANISMS
-from explanations.cause_check import check_of, check_table, check_text, checked_places
+from explanations.cause_check import check_of, check_table, check_text, spread_places
 from explanations.explanation import Explanation
 from explanations.fidelity import GROUPS
 from explanations.scored import Scored
@@ -48,7 +48,7 @@ def test_what_cannot_be_measured_is_none_and_fit_for_json() -> None:
     ("conflicts", "most", "count"), [(5, 10, 5), (1000, 400, 400), (3, 1, 1), (1, 400, 1)]
 )
 def test_places_are_spread_over_the_whole_list(conflicts: int, most: int, count: int) -> None:
-    places = checked_places(conflicts, most)
+    places = spread_places(conflicts, most)
     assert len(places) == len(np.unique(places)) == count
     assert places[0] == 0
     assert places[-1] == (conflicts - 1 if count > 1 else 0)
