@@ -28,6 +28,7 @@ from data.simulate import simulate_book
 from data.world import World
 from explanations.files import write_explanation
 from features.matrix import Kind, Matrix, whole_matrix
+from models.boosted import Floats
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from settings import Settings, resolved
@@ -150,7 +151,7 @@ class Explained:
     """An explanation that was made here, in a folder, and what it was made from."""
 
     folder: Path
-    made_from: tuple[Book, Matrix, Matrix, LimitModel, ReleaseModel, Judged, Settings, Console]
+    made_from: tuple[Book, Matrix, Matrix, LimitModel, Floats, ReleaseModel, Judged, Settings, Console]
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     release = stages.fit_release(book, requests, settings, quiet)
     score = stages.score_reviews(reviews, limit)
     judged = stages.judge(book, requests, reviews, score, release, settings)
-    made_from = (book, requests, reviews, limit, release, judged, settings, quiet)
+    made_from = (book, requests, reviews, limit, score, release, judged, settings, quiet)
     folder = tmp_path_factory.mktemp("here")
     write_explanation(stages.explain(*made_from), limit, release, folder)
     return Explained(folder, made_from)
@@ -171,7 +172,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
 def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
     engine: Engine, explained: Explained, tmp_path: Path
 ) -> None:
-    _, _, _, limit, release, *_ = explained.made_from
+    _, _, _, limit, _, release, *_ = explained.made_from
     write_explanation(stages.explain(*explained.made_from, engine), limit, release, tmp_path)
     here, there = (
         {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
