@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp ## the main job: simulate a lender, train both models, ex
 ui: $(VENV)/run.stamp ## serve MLflow's pages on what was run; prints the link to open
 	$(PY) -m workbench ui $(ARGS)
 
-bench: $(VENV)/run.stamp ## measure speed and memory of each stage
+bench: $(VENV)/bench.stamp ## measure speed and memory as ratios, three minutes (ARGS=--full: an hour)
 	$(PY) -m workbench bench $(ARGS)
 
 test: $(VENV)/dev.stamp ## run the tests
@@ -40,10 +40,11 @@ format: $(VENV)/dev.stamp ## put the code into its format, mend what lint can me
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-lock: ## write both lock files anew from pyproject.toml (needs uv; ARGS=--upgrade for newer versions)
+lock: ## write all lock files anew from pyproject.toml (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it, then call again." >&2; exit 2; }
 	$(LOCK) $(ARGS) --output-file requirements.lock
 	$(LOCK) $(ARGS) --extra dask --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(ARGS) --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 clean: ## remove the installation and all caches; results in artifacts/ stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -60,7 +61,7 @@ $(PY):
 			"(Debian: apt-get install python3-venv), then call again." >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 
-# The lock for development holds everything that the other holds, in the same versions: it serves both.
+# The locks for development and for benchmarks hold everything that the first holds, in the same versions.
 $(VENV)/run.stamp: requirements.lock pyproject.toml $(PY)
 	@echo "Installing what releasegap needs into $(VENV) (some minutes the first time) …"
 	@$(PIP) install --quiet --require-hashes -r requirements.lock
@@ -70,5 +71,11 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml $(PY)
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml $(PY)
 	@echo "Installing what releasegap and its development need into $(VENV) (some minutes the first time) …"
 	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $(VENV)/run.stamp $@
+
+$(VENV)/bench.stamp: requirements-bench.lock pyproject.toml $(PY)
+	@echo "Installing what releasegap and its benchmarks need into $(VENV) (some minutes the first time) …"
+	@$(PIP) install --quiet --require-hashes -r requirements-bench.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $(VENV)/run.stamp $@

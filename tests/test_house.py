@@ -27,6 +27,7 @@ IMPORTABLE = {
     "workbench": {*FOLDERS, "commandline", "settings", "stages"},
 }
 TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 
 MODULES = [
@@ -345,7 +346,7 @@ def test_a_parameter_without_unit_or_reason_is_seen() -> None:
     assert undocumented(text) == [f"group.{name}" for name in bad]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_file_pins_and_hashes_everything_and_names_no_registry(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
@@ -361,12 +362,10 @@ def test_a_lock_file_pins_and_hashes_everything_and_names_no_registry(name: str)
     ] == []
 
 
-def test_the_lock_for_development_holds_the_other_one() -> None:
-    run, development = (
-        requirements((ROOT / name).read_text(encoding="utf-8"))
-        for name in ("requirements.lock", "requirements-dev.lock")
-    )
-    assert {name: run[name] for name in run if development.get(name) != run[name]} == {}
+@pytest.mark.parametrize("larger", LOCKS[1:])
+def test_every_other_lock_holds_the_first_one(larger: str) -> None:
+    run, more = (requirements((ROOT / name).read_text(encoding="utf-8")) for name in (LOCKS[0], larger))
+    assert {name: run[name] for name in run if more.get(name) != run[name]} == {}
 
 
 def test_the_command_line_starts_without_what_is_heavy() -> None:

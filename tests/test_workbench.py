@@ -1,7 +1,9 @@
 """The command line as a user meets it: the main job end to end, the files it leaves, and what bad calls get."""
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import lightgbm as lgb
@@ -12,9 +14,11 @@ from typer.testing import CliRunner, Result
 
 import settings
 import workbench
+from commandline import common_options
 from data.book import Book
 from data.mechanisms import CAUSES
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
+from settings import Settings
 
 CALL_WRONG, WORK_WRONG = 2, 1
 SMALL = ["--set", "training.limit.rounds=40", "--set", "training.release.rounds=40"]
@@ -401,3 +405,91 @@ def test_a_book_whose_bytes_were_changed_is_not_worked_on(
     part.write_bytes(bytes(held))
     result = call("explain", "--book", tmp_path / "b", "--home", home, "--out", tmp_path / "out")
     refused(result, WORK_WRONG, "draw_requests/part-00000.parquet was changed")
+
+
+MEASURES = [("theirs / ours", 12.0, "times", "≥ 10"), ("all stages", 9.0, "CPU s", "≤ 5")]
+
+
+@pytest.fixture
+def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbench, "_measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
+
+
+@pytest.mark.usefixtures("_measured")
+def test_the_benchmark_leaves_a_table_and_a_run_and_remembers_the_run_before(
+    home: Path, tmp_path: Path
+) -> None:
+    first = answer(call("bench", "--home", home, "--json"))
+    assert first["missed"] == 1
+    assert json.loads((home / "bench.json").read_text(encoding="utf-8")) == first["bench"]
+    assert "before" not in (home / "bench.md").read_text(encoding="utf-8")
+    call("bench", "--home", home, "--out", tmp_path / "second")
+    table = (tmp_path / "second" / "bench.md").read_text(encoding="utf-8")
+    assert "before" in table
+    assert table.endswith("\nLeft out.\n")
+    from training.tracking import open_store
+
+    store = open_store(home)
+    run = store.client.search_runs([store.experiment_id], "run_name = 'bench'", max_results=1)[0]
+    assert run.data.metrics == {"bench.theirs___ours": 12.0, "bench.all_stages": 9.0}
+    names = {found.path for found in store.client.list_artifacts(run.info.run_id)}
+    assert names == {"bench.json", "bench.md"}
+
+
+def test_a_part_is_measured_in_a_process_of_its_own_away_from_the_users_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+    assert workbench._apart(os.getpid) != os.getpid()
+    assert workbench._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
+    assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
+
+
+def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
+    rounds = [f"training.{model}.rounds=40" for model in ("limit", "release")]
+    small = settings.resolved(
+        None, ["simulation.borrowers=1500", "explanations.checked_conflicts=0", *rounds]
+    )
+    measures, total = workbench._measured_job(small)
+    by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
+    stages = ("simulate", "features", "fit limit", "fit release", "judge", "log models")
+    assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]
+    assert by_name["all stages"] == total == pytest.approx(sum(list(by_name.values())[:8]))
+    assert by_name["all stages / bare training"] == total / by_name["bare training, 2 × 300 trees"]
+    judged = [name for name, _, _, target in measures if target]
+    assert judged == ["1,500 borrowers: both scores, 2 × 300 trees"], "fixed costs weigh on a small book"
+
+
+def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {
+        "_measured_engines": ([("kernel", 1.0, "CPU s", None)], ["No woodelf."]),
+        "_measured_million": [("million", 60.0, "CPU s", "≤ 100")],
+        "_measured_tracking": [("fixed", 4.0, "CPU s", "≤ 6")],
+        "_measured_public_book": [],
+    }
+
+    def apart(work: Callable[..., object], *of: Settings) -> object:
+        seconds = float(of[0].simulation.borrowers) if of else 0.0
+        return ([("job", seconds, "CPU s", None)], seconds) if of else given[work.__name__]
+
+    monkeypatch.setattr(workbench, "_apart", apart)
+    measures, notes = workbench._measured(common_options(quiet=True), (200, 1_000), full=True)
+    assert [name for name, *_ in measures] == [
+        "kernel",
+        "million",
+        "job",
+        "job",
+        "all stages, 1,000 / 200 borrowers",
+        "fixed",
+    ]
+    assert measures[4][1:] == (5.0, "times", "≤ 10.5")
+    assert [note.partition(" ")[0] for note in notes] == ["No", "The"]
+
+
+def test_a_public_book_that_is_absent_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELEASEGAP_REAL_DATA", str(tmp_path))
+    assert workbench._measured_public_book() == []

@@ -1,51 +1,95 @@
-"""What each stage of the work takes: processor seconds, wall seconds, rows a second, peak memory."""
+"""What each stage of the work takes: processor seconds, wall seconds, and the most memory of all processes."""
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+_EVERY = 0.2  # seconds between two looks at the memory; one takes about a millisecond
 
 
 class Stopwatch:
-    """Measures stages one after the other; children that have ended are counted in."""
+    """Measures stages one after the other; children that have ended are counted in.
+
+    Attributes:
+        processor: Processor seconds by stage.
+        wall: Wall seconds of all stages.
+    """
 
     def __init__(self) -> None:
         """Nothing measured yet."""
-        self._rows: list[dict[str, object]] = []
+        self.processor: dict[str, float] = {}
+        self.wall = 0.0
 
     @contextmanager
-    def stage(self, name: str, size: int, unit: str) -> Iterator[None]:
-        """Measures a stage that works on `size` units."""
+    def stage(self, name: str) -> Iterator[None]:
+        """Measures a stage."""
         wall, processor = time.perf_counter(), _processor_seconds()
         yield
-        wall, processor = time.perf_counter() - wall, _processor_seconds() - processor
-        self._rows += [
-            {"name": f"{name}: processor", "value": round(processor, 3), "unit": "s"},
-            {"name": f"{name}: wall", "value": round(wall, 3), "unit": "s"},
-            {"name": f"{name}: rate", "value": round(size / wall), "unit": f"{unit} a wall second"},
-        ]
-
-    def rows(self) -> list[dict[str, object]]:
-        """What was measured so far, and the most memory that this process or a child has held."""
-        peak = max(
-            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
-        unit = 1024**2 if sys.platform == "darwin" else 1024
-        return [
-            *self._rows,
-            {"name": "peak memory of one process", "value": round(peak / unit), "unit": "MiB"},
-        ]
+        self.wall += time.perf_counter() - wall
+        self.processor[name] = _processor_seconds() - processor
 
 
-def as_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Measurements as lines of text, to three significant digits."""
-    rounded = [float(f"{row['value']:.3g}") for row in rows]
-    return "\n".join(
-        f"{row['name']!s:<44}{value:>12,.10g} {row['unit']}" for row, value in zip(rows, rounded, strict=True)
-    )
+class MemoryWatch:
+    """Looks at the memory of this process and all its descendants while it is entered (Linux).
+
+    Pages that processes share are counted in each, so the peak is an upper bound at the moments looked at. Of
+    this process alone the system itself knows the peak; where there is no /proc, that is all that is known.
+    """
+
+    def __init__(self) -> None:
+        """Not yet watching."""
+        self._seen = 0
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._ended.set()
+        self._watcher.join()
+        self._seen = max(self._seen, own_peak())
+
+    @property
+    def peak(self) -> int:
+        """The most memory seen (bytes)."""
+        return self._seen
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_EVERY):
+            self._seen = max(self._seen, sum(_resident_of_tree(os.getpid())))
+
+
+def own_peak() -> int:
+    """The most memory that this process has held (bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _resident_of_tree(root: int) -> list[int]:
+    """Resident memory (bytes) of a process and of each of its descendants; empty where there is no /proc."""
+    parent: dict[int, int] = {}
+    resident: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name of the program stands in brackets and may hold anything.
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        process = int(stat.parent.name)
+        parent[process], resident[process] = int(fields[1]), int(fields[21]) * resource.getpagesize()
+    tree = [root] if root in resident else []
+    for process in tree:
+        tree += [child for child, of in parent.items() if of == process]
+    return [resident[process] for process in tree]
 
 
 def _processor_seconds() -> float:
