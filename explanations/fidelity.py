@@ -57,6 +57,9 @@ EXCEPTIONS = {
 }
 """Features that speak of another group than their family: late payments elsewhere, and cash at hand."""
 
+_EDGE = 1e-12
+"""Chances nearer to 0 and 1 than this count as this near."""
+
 _CELLS = 1 << 15
 """Pairs of a conflict and a reference request that are worked on at a time: their arrays stay in the cache."""
 
@@ -102,7 +105,7 @@ def state_contributions(states: State, reference: State, world: World) -> Floats
 def _stretch(states: State, reference: State, world: World) -> Floats:
     players = [group for group, parts in GROUPS.items() if parts]
     worth = {
-        subset: logit(pd_of(_mixed(states, reference, subset), world)).mean(axis=1)
+        subset: _log_odds(pd_of(_mixed(states, reference, subset), world)).mean(axis=1)
         for subset in _subsets(players)
     }
     values = np.zeros((len(states.amount), len(GROUPS)))
@@ -112,6 +115,11 @@ def _stretch(states: State, reference: State, world: World) -> Floats:
             gain = worth[subset | {group}] - worth[subset]
             values[:, column] += share / factorial(len(players)) * gain
     return values
+
+
+def _log_odds(probability: Floats) -> Floats:
+    # Under a load of debt without income the chance rounds to 1.
+    return np.asarray(logit(np.clip(probability, _EDGE, 1 - _EDGE)))
 
 
 def _subsets(players: list[str]) -> Iterator[frozenset[str]]:
