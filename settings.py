@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import sys
 from dataclasses import dataclass, fields, replace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from models.release_model import ReleaseModel
     from training.parameters import TrainingParameters
 
+FOLDERS = ("data", "features", "models", "training", "explanations")
 BESIDE = Path(__file__).with_name("params.yaml")
 # A wheel has no place beside a module for a data file; pyproject.toml puts it there.
 PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
@@ -101,6 +103,18 @@ def simulation_changes(
         "scenario": scenario and json.dumps(scenario),
     }
     return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def code_digest() -> str:
+    """sha256 of the workbench's own sources, in hex: what was kept by other code is not taken for this one's."""
+    root = Path(__file__).parent
+    sources = sorted(
+        [*root.glob("*.py"), *(path for folder in FOLDERS for path in (root / folder).glob("*.py"))]
+    )
+    told = hashlib.sha256()
+    for path in sources:
+        told.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    return told.hexdigest()
 
 
 def of_world(settings: Settings, seed: int, scenario: str) -> Settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from data.errors import CallError
-from settings import Settings, of_world, used
+from settings import Settings, code_digest, of_world, used
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,15 +77,20 @@ def simulate(settings: Settings, out: Path, console: Console, engine: Engine | N
         )
 
 
-def matrix(
-    book: Book, kind: Kind, settings: Settings, console: Console, engine: Engine | None = None
-) -> Matrix:
-    """The snapshots of all requests or reviews of a book."""
-    from features.matrix import whole_matrix
+def matrices(
+    book: Book, settings: Settings, console: Console, engine: Engine | None = None, *kinds: Kind
+) -> tuple[Matrix, ...]:
+    """The snapshots of all requests and of all reviews of a book, or of the kinds that are named."""
+    from features.matrix import whole_matrices
 
-    with console.step(f"Reading what was visible at each {kind}", book.blocks) as move:
-        engine = engine or settings.blocks.local
-        return whole_matrix(book, kind, settings.features, engine, console.track(move))
+    with console.step("Reading what was visible at each request and review", book.blocks) as move:
+        return whole_matrices(
+            book,
+            kinds or ("request", "review"),
+            settings.features,
+            engine or settings.blocks.local,
+            console.track(move),
+        )
 
 
 def fit_limit(book: Book, reviews: Matrix, settings: Settings, console: Console) -> LimitModel:
@@ -302,8 +307,10 @@ def scored_books(
     from explanations.scored import load, save
 
     made = of_world(settings, seed, "baseline")
-    # Books of other parameters are not taken for these.
-    groups = {part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)}
+    # Books of other parameters, or of other code, are not taken for these.
+    groups = {"code": code_digest()} | {
+        part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)
+    }
     key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
     fits: list[tuple[LimitModel, ReleaseModel]] = []
     for name in [*scenarios, NULL_CHANGE] if "baseline" in scenarios else scenarios:
@@ -317,7 +324,7 @@ def scored_books(
             fits = fits or _baseline_fits(made, refits, console)
             with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
                 book = simulate(world, Path(folder) / "book", console)
-                requests, reviews = (matrix(book, kind, world, console) for kind in ("request", "review"))
+                requests, reviews = matrices(book, world, console)
                 for fit, path in enumerate(paths):
                     if not path.is_file():
                         models = _fit_both(book, requests, reviews, world, console) if null else fits[fit]
@@ -329,7 +336,7 @@ def scored_books(
 
 def _null_changed(settings: Settings) -> Settings:
     """Parameters that say the same in other words: other blocks, a policy renewed unchanged, an unused scenario."""
-    world = settings.world
+    world, borrowers = settings.world, settings.simulation.borrowers
     halves = [
         regime.model_copy(update={"months": months})
         for regime in world.policy.schedule
@@ -340,9 +347,8 @@ def _null_changed(settings: Settings) -> Settings:
     unused = {name: said for name, said in world.scenarios.items() if name == settings.simulation.scenario}
     return replace(
         settings,
-        blocks=settings.blocks.model_copy(update={"size": max(settings.blocks.size // 3, 1)}),
+        blocks=settings.blocks.model_copy(update={"size": max(min(settings.blocks.size, borrowers) // 3, 1)}),
         world=world.model_copy(update={"policy": policy, "scenarios": unused}),
-        explanations=settings.explanations.model_copy(update={"bootstrap_draws": 100}),
     )
 
 
@@ -354,7 +360,7 @@ def _baseline_fits(
 
     with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
         book = simulate(settings, Path(folder) / "book", console)
-        requests, reviews = (matrix(book, kind, settings, console) for kind in ("request", "review"))
+        requests, reviews = matrices(book, settings, console)
         fits = []
         for refit in range(refits + 1):
             training = settings.training.model_copy(update={"seed": settings.training.seed + refit})

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from data.book import Book
     from explanations.explanation import Explanation
     from explanations.scored import Scored
+    from features.matrix import Kind
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.measurements import Measure
@@ -90,9 +91,7 @@ def run(
         stages.refuse_foreign_explanation(out)
         store = _store(common)
         with store.run_on(taken, "run", flat(settings, taken)) as tracked:
-            requests, reviews = (
-                stages.matrix(taken, kind, settings, console, workers) for kind in ("request", "review")
-            )
+            requests, reviews = stages.matrices(taken, settings, console, workers)
             limit = stages.fit_limit(taken, reviews, settings, console)
             release = stages.fit_release(taken, requests, settings, console)
             limit_score = stages.score_reviews(reviews, limit)
@@ -203,8 +202,10 @@ def train(
         engine_of(settings.blocks, engine, scheduler) as workers,
         store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked,
     ):
-        reviews = stages.matrix(taken, "review", settings, console, workers) if what != "release" else None
-        requests = stages.matrix(taken, "request", settings, console, workers) if what != "limit" else None
+        kinds: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
+        wanted = kinds.get(what, ("request", "review"))
+        made = dict(zip(wanted, stages.matrices(taken, settings, console, workers, *wanted), strict=True))
+        requests, reviews = made.get("request"), made.get("review")
         limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
         limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
@@ -244,9 +245,7 @@ def explain(
         engine_of(settings.blocks, engine, scheduler) as workers,
         store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked,
     ):
-        requests, reviews = (
-            stages.matrix(taken, kind, settings, console, workers) for kind in ("request", "review")
-        )
+        requests, reviews = stages.matrices(taken, settings, console, workers)
         limit_score = stages.score_reviews(reviews, limit)
         judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
@@ -276,7 +275,7 @@ def truth(
     store = _store(common, make=False)
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
-        requests, reviews = (stages.matrix(taken, kind, settings, console) for kind in ("request", "review"))
+        requests, reviews = stages.matrices(taken, settings, console)
         limit_score = stages.score_reviews(reviews, limit)
         decided, members = stages.cohorts(taken, requests, reviews, limit_score, release, settings)
         conflicts = decided[members.conflict].reset_index(drop=True)
@@ -321,7 +320,7 @@ def scorecard(
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
     known = list(settings.world.scenarios)
-    names = known if scenarios == "all" else scenarios.split(",")
+    names = known if scenarios == "all" else list(dict.fromkeys(map(str.strip, scenarios.split(","))))
     unknown = [name for name in names if name not in known]
     if unknown:
         raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(known)}.")
@@ -377,7 +376,7 @@ def reject_inference(
     stages.require_simulated(taken, "only a simulator knows how refused requests would have ended")
     store = _store(common)
     with store.run_on(taken, "reject-inference", flat(settings, taken)) as tracked:
-        requests = stages.matrix(taken, "request", settings, console)
+        (requests,) = stages.matrices(taken, settings, console, None, "request")
         with console.step("Fitting the release model with each method"):
             table = compare_reject_inference(taken, requests, settings.training, settings.models)
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -512,9 +511,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
             with watch.stage("simulate"):
                 book = stages.simulate(settings, folder / "book", console)
             with watch.stage("features"):
-                requests, reviews = (
-                    stages.matrix(book, kind, settings, console) for kind in ("request", "review")
-                )
+                requests, reviews = stages.matrices(book, settings, console)
             with watch.stage("fit limit"):
                 limit = stages.fit_limit(book, reviews, settings, console)
             with watch.stage("fit release"):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.mechanisms import CAUSES
-from explanations.cause_measures import STRONG, accuracy, error
+from explanations.cause_measures import accuracy, error, strong
 from explanations.exhibits import Column, Table, table
 from explanations.explanation import Explanation
 from explanations.fidelity import leading_agreement, leading_signs, rank_agreement
@@ -45,7 +45,7 @@ def check_of(book: Scored) -> dict[str, Any]:
     }
     return {
         "conflicts": len(book.truth),
-        "strong": int((book.truth.max(axis=1) >= STRONG).sum()),
+        "strong": int(strong(book.truth).sum()),
         **{name: value if math.isfinite(value) else None for name, value in figures.items()},
         **means,
     }

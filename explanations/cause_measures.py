@@ -11,19 +11,51 @@ from data.mechanisms import CAUSES, MECHANISMS
 from explanations.scored import Scored
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 STRONG = 0.5
 """A conflict counts for the accuracy where its largest true share is at least this."""
 
 BINS = np.linspace(0, 1, 6)
 
+_DIGITS = 9
+"""True shares are sixtieths; to so many decimals, equal ones are equal whatever the order of their sum."""
 
-def accuracy(answer: Floats, truth: Floats) -> float:
-    """Share of strong conflicts whose largest true cause has the largest share in the answer, too."""
-    strong = truth.max(axis=1) >= STRONG
-    if not strong.any():
+
+def strong(truth: Floats) -> Flags:
+    """Conflicts whose largest true share is at least one half."""
+    return np.asarray(_even(truth).max(axis=1) >= STRONG)
+
+
+def dominant(answer: Floats, truth: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Place of the largest share of each conflict in the answer, and in the truth.
+
+    Where several true causes are equally large (two that need each other have one half each), the answer's stands
+    for them if it is one of them.
+    """
+    said, true = _even(answer), _even(truth)
+    largest = said.argmax(axis=1)
+    rows = np.arange(len(true))
+    right = true[rows, largest] == true.max(axis=1, initial=-np.inf)
+    return largest, np.where(right, largest, true.argmax(axis=1))
+
+
+def accuracy(answer: Floats, truth: Floats, alone: bool = False) -> float:
+    """Share of strong conflicts of which the answer's largest cause is (one of) the truly largest.
+
+    With `alone`, only conflicts whose largest true cause is larger than every other.
+    """
+    counted = strong(truth)
+    if alone:
+        counted &= (_even(truth) == _even(truth).max(axis=1, keepdims=True, initial=-np.inf)).sum(axis=1) == 1
+    if not counted.any():
         return float("nan")
-    return float((answer.argmax(axis=1) == truth.argmax(axis=1))[strong].mean())
+    said, true = dominant(answer, truth)
+    return float((said == true)[counted].mean())
+
+
+def _even(shares: Floats) -> Floats:
+    return np.asarray(np.round(shares, _DIGITS))
 
 
 def error(answer: Floats, truth: Floats) -> float:
@@ -56,18 +88,19 @@ def calibration(book: Scored) -> pd.DataFrame:
 
 def calibrations(books: list[Scored]) -> pd.DataFrame:
     """The calibration of all books, with their seeds and scenarios."""
-    tables = [
-        calibration(book).assign(seed=book.seed, scenario=book.scenario) for book in books if len(book.truth)
-    ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(
+        [calibration(book).assign(seed=book.seed, scenario=book.scenario) for book in books],
+        ignore_index=True,
+    )
 
 
 def confusion(books: list[Scored]) -> pd.DataFrame:
-    """Strong conflicts by largest true cause (rows) and the ledger's largest (columns)."""
+    """Strong conflicts by largest true cause (rows; see `dominant`) and the ledger's largest (columns)."""
     truth, ledger = (np.concatenate([getattr(book, name) for book in books]) for name in ("truth", "ledger"))
-    strong = truth.max(axis=1) >= STRONG
+    said, true = dominant(ledger, truth)
+    counted = strong(truth)
     counts = np.zeros((len(CAUSES), len(CAUSES)), dtype=np.int64)
-    np.add.at(counts, (truth[strong].argmax(axis=1), ledger[strong].argmax(axis=1)), 1)
+    np.add.at(counts, (true[counted], said[counted]), 1)
     table = pd.DataFrame(counts, columns=list(CAUSES))
     table.insert(0, "true_cause", list(CAUSES))
     return table

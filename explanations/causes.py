@@ -19,6 +19,7 @@ from explanations.neutral import (
     assessed_change,
     estimate,
     lasting_income,
+    reviews_in_force,
     with_limits,
     without_competition,
     without_misreading,
@@ -119,6 +120,7 @@ class Ledger:
         slip, override = recorded_slip(recorded, rules), hidden.loc[recorded["review_id"]].to_numpy()
         none = np.ones(len(slip))
         dated = recorded[["review_id", "borrower_id", "reviewed_on"]]
+        in_force = reviews_in_force(shown.requests.keys, dated)
         near = in_any_window(shown.requests.keys, dated, self.models.favoured)
         draws = self.explanations.cause_draws if "competition" not in on else 1
         for draw in range(draws):
@@ -142,7 +144,7 @@ class Ledger:
                 (frozenset({"error"}), assessed, slip, slip * override),
             ):
                 before, after = replayed_limits(recorded, computed, slipped, rules)
-                asked = with_limits(requests, recorded.assign(limit_after=after))
+                asked = with_limits(requests, in_force, after)
                 yield (
                     errors,
                     Scene(

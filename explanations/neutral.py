@@ -246,16 +246,40 @@ def without_competition(
     return _with(matrix, changed)
 
 
-def with_limits(requests: Matrix, reviews: pd.DataFrame) -> Matrix:
+@dataclass(frozen=True)
+class InForce:
+    """Places of the reviews whose limits are in force, by request; -1 before the first review.
+
+    Attributes:
+        today: On the day of the request.
+        earlier: 90 days before it.
+    """
+
+    today: NDArray[np.int64]
+    earlier: NDArray[np.int64]
+
+
+def reviews_in_force(keys: pd.DataFrame, reviews: pd.DataFrame) -> InForce:
+    """Which reviews put the limits in force that release snapshots read.
+
+    Args:
+        keys: borrower_id and requested_on by request.
+        reviews: borrower_id and reviewed_on, sorted by both.
+    """
+    return InForce(*(_review_on(keys, reviews, days) for days in (0, 90)))
+
+
+def with_limits(requests: Matrix, in_force: InForce, limit_after: Floats) -> Matrix:
     """Release snapshots with the features that read the limit, if reviews had put other limits in force.
 
     Args:
         requests: Release snapshots, with their keys.
-        reviews: borrower_id, reviewed_on and limit_after (RMB), sorted by borrower and date.
+        in_force: The reviews that count.
+        limit_after: The limit (RMB) after each review.
     """
     keys = requests.keys
-    today = _limit_on(keys, reviews, 0)
-    earlier = _limit_on(keys, reviews, 90)
+    known = np.append(limit_after, np.nan)  # -1 finds the last
+    today, earlier = known[in_force.today], known[in_force.earlier]
     balance = keys["balance"].to_numpy(np.float64)
     amount = keys["amount"].to_numpy(np.float64)
     by_name = {
@@ -266,8 +290,8 @@ def with_limits(requests: Matrix, reviews: pd.DataFrame) -> Matrix:
     return _with(requests, by_name)
 
 
-def _limit_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> Floats:
-    """Limit in force (RMB) of each request's borrower so many days before it; NaN before the first review."""
+def _review_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> NDArray[np.int64]:
+    """Place of the latest review of each request's borrower so many days before it; -1 before the first."""
     asked = pd.DataFrame(
         {
             "row": np.arange(len(keys)),
@@ -275,10 +299,11 @@ def _limit_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> Fl
             "on": keys["requested_on"].to_numpy() - np.timedelta64(days_before, "D"),
         }
     ).sort_values("on", kind="stable")
-    known = reviews[["borrower_id", "reviewed_on", "limit_after"]].sort_values("reviewed_on", kind="stable")
+    known = reviews[["borrower_id", "reviewed_on"]].assign(place=np.arange(len(reviews)))
+    known = known.sort_values("reviewed_on", kind="stable")
     known = known.assign(reviewed_on=known["reviewed_on"].astype(asked["on"].dtype))
     found = pd.merge_asof(asked, known, left_on="on", right_on="reviewed_on", by="borrower_id")
-    return found.sort_values("row")["limit_after"].to_numpy(np.float64)
+    return found.sort_values("row")["place"].fillna(-1).to_numpy(np.int64)
 
 
 def _pull(reviews: Matrix, enquiries: Floats, index: Floats) -> float:

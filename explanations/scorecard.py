@@ -123,6 +123,7 @@ def _of(books: list[Scored], optimum: Optimum) -> Iterator[Row]:
     truth, said = _joined(books, "truth"), _joined(books, "ledger")
     yield _row("conflicts", len(truth), "count")
     yield _row("dominant cause, accuracy", accuracy(said, truth), "share")
+    yield _row("dominant cause alone, accuracy", accuracy(said, truth, alone=True), "share")
     yield _row("share, mean absolute error", error(said, truth), "share")
     if all((book.seed, book.scenario) in optimum for book in books):
         best = np.concatenate([optimum[book.seed, book.scenario] for book in books])
@@ -135,6 +136,15 @@ def _of(books: list[Scored], optimum: Optimum) -> Iterator[Row]:
     for top in (1, 3):
         yield _row(f"features: {top} largest, agreement", leading_agreement(model, state, top), "share")
         yield _row(f"features: {top} largest, same sign", leading_signs(model, state, top), "share")
+    constant = np.tile(state.mean(axis=0), (len(state), 1)) if len(state) else state
+    for top in (1, 3):
+        always = leading_agreement(constant, state, top), leading_signs(constant, state, top)
+        yield _row(
+            f"control: the cohort's mean for all, features: {top} largest, agreement", always[0], "share"
+        )
+        yield _row(
+            f"control: the cohort's mean for all, features: {top} largest, same sign", always[1], "share"
+        )
     yield _row("features: Spearman, mean over conflicts", rank_agreement(model, state), "correlation")
     yield _row("features: Spearman of cohort means", _cohort_agreement(model, state), "correlation")
 
@@ -148,6 +158,8 @@ def _of_scenario(books: list[Scored]) -> Iterator[Row]:
 def _controls(book: Scored, seed: int) -> Iterator[Row]:
     said, truth = book.ledger, book.truth
     yield _row("cohort means, rank correlation", rank_correlation(said, truth), "correlation")
+    apart = [abs(_mean(said[:, cause]) - _mean(truth[:, cause])) for cause in range(len(CAUSES))]
+    yield _row("cohort means, largest gap", max(apart), "share")
     curve = calibration(book)
     if len(curve):
         gap = np.average(np.abs(curve["said"] - curve["vanish"]), weights=curve["conflicts"])
@@ -258,7 +270,8 @@ def _row(
     scenario: str | None = None,
 ) -> Row:
     known = float(value) if np.isfinite(value) else None
-    held = None if holds is None else bool(holds)
+    # What could not be measured neither holds nor fails.
+    held = None if holds is None or known is None else bool(holds)
     return {
         "name": name,
         "value": known,

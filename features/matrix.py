@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -40,12 +40,14 @@ class Matrix:
     features: tuple[str, ...]
 
 
-def request_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
+def request_matrix(
+    book: Book, block: int, parameters: FeatureParameters, streams: Streams | None = None
+) -> Matrix:
     """The release reader's snapshot at each draw request of a block, in the release model's columns.
 
     Keys are the columns of `draw_requests`. A dated book adds `region`, `month` (of history), `limit_before`,
     `limit_after` and `reviewed_on` of the review in force, `balance` (RMB, as the release reader saw it)
-    and `available` (RMB, `limit_after` less `balance`).
+    and `available` (RMB, `limit_after` less `balance`). `streams` are the block's, where they are at hand.
 
     Raises:
         DataFault: A request names a review or a borrower that the book does not hold.
@@ -53,18 +55,21 @@ def request_matrix(book: Book, block: int, parameters: FeatureParameters) -> Mat
     requests = plain(book.table("draw_requests", block))
     if not book.dated:
         return _flat(book, block, requests, catalogue_of(book).release)
-    return request_rows(book, block, read_streams(book, block), requests, parameters)
+    return request_rows(book, block, streams or read_streams(book, block), requests, parameters)
 
 
-def review_matrix(book: Book, block: int, parameters: FeatureParameters) -> Matrix:
+def review_matrix(
+    book: Book, block: int, parameters: FeatureParameters, streams: Streams | None = None
+) -> Matrix:
     """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
 
-    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history).
+    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history). `streams` are the
+    block's, where they are at hand.
     """
     reviews = plain(book.table("limit_reviews", block))
     if not book.dated:
         return _flat(book, block, reviews, catalogue_of(book).limit)
-    return limit_rows(book, read_streams(book, block), reviews, "reviewed_on", parameters)
+    return limit_rows(book, streams or read_streams(book, block), reviews, "reviewed_on", parameters)
 
 
 def request_rows(
@@ -101,36 +106,60 @@ def limit_rows(
     return _matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
 
 
-def whole_matrix(
+def whole_matrices(
     book: Book,
-    kind: Kind,
+    kinds: tuple[Kind, ...],
     parameters: FeatureParameters,
     engine: Engine = HERE,
-    track: Track[Matrix] = untracked,
-) -> Matrix:
-    """The matrix of all requests or reviews of a book, made block by block.
+    track: Track[Any] = untracked,
+) -> tuple[Matrix, ...]:
+    """The matrices of all requests or reviews of a book, made block by block; its streams are read once for all.
 
     Args:
         book: The book.
-        kind: `request` for `request_matrix`, `review` for `review_matrix`.
+        kinds: `request` for `request_matrix`, `review` for `review_matrix`.
         parameters: How features are read.
         engine: Where the blocks are read; changes nothing in the result.
         track: Follows the blocks as they are done.
+
+    Returns:
+        A matrix for each kind.
     """
-    work = request_matrix if kind == "request" else review_matrix
-    features = catalogue_of(book).release if kind == "request" else catalogue_of(book).limit
-    table = "draw_requests" if kind == "request" else "limit_reviews"
-    values = np.empty((book.manifest.rows[table], len(features)), dtype=np.float32)
-    keys, filled = [], 0
+    catalogue, rows = catalogue_of(book), book.manifest.rows
+    features = [catalogue.release if kind == "request" else catalogue.limit for kind in kinds]
+    tables = ["draw_requests" if kind == "request" else "limit_reviews" for kind in kinds]
+    values = [
+        np.empty((rows[table], len(names)), dtype=np.float32)
+        for table, names in zip(tables, features, strict=True)
+    ]
+    keys: list[list[pd.DataFrame]] = [[] for _ in kinds]
+    filled = [0] * len(kinds)
     # Absolute: a worker elsewhere has another current folder.
-    sent = partial(work, replace(book, path=book.path.resolve()), parameters=parameters)
-    blocks = engine.map_blocks(sent, range(book.blocks))
-    for matrix in track(blocks, book.blocks):
-        # Copied into place as they come, so that the matrix never lies in memory twice.
-        values[filled : filled + len(matrix.values)] = matrix.values
-        filled += len(matrix.values)
-        keys.append(matrix.keys)
-    return Matrix(pd.concat(keys, ignore_index=True), values, features)
+    sent = partial(_of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters)
+    for matrices in track(engine.map_blocks(sent, range(book.blocks)), book.blocks):
+        for place, matrix in enumerate(matrices):
+            # Copied into place as they come, so that a matrix never lies in memory twice.
+            end = filled[place] + len(matrix.values)
+            values[place][filled[place] : end] = matrix.values
+            filled[place] = end
+            keys[place].append(matrix.keys)
+    return tuple(
+        Matrix(pd.concat(parts, ignore_index=True), made, names)
+        for parts, made, names in zip(keys, values, features, strict=True)
+    )
+
+
+def whole_matrix(book: Book, kind: Kind, parameters: FeatureParameters, engine: Engine = HERE) -> Matrix:
+    """The matrix of one kind alone (see `whole_matrices`)."""
+    return whole_matrices(book, (kind,), parameters, engine)[0]
+
+
+def _of_block(book: Book, block: int, kinds: tuple[Kind, ...], parameters: FeatureParameters) -> list[Matrix]:
+    streams = read_streams(book, block) if book.dated else None
+    return [
+        (request_matrix if kind == "request" else review_matrix)(book, block, parameters, streams)
+        for kind in kinds
+    ]
 
 
 def _matrix(keys: pd.DataFrame, by_name: Mapping[str, Values], features: tuple[str, ...]) -> Matrix:

@@ -157,7 +157,7 @@ class Explained:
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained:
     settings, quiet = resolved(None, SMALL), Console(quiet=True)
-    requests, reviews = (stages.matrix(book, kind, settings, quiet) for kind in ("request", "review"))
+    requests, reviews = stages.matrices(book, settings, quiet)
     limit = stages.fit_limit(book, reviews, settings, quiet)
     release = stages.fit_release(book, requests, settings, quiet)
     score = stages.score_reviews(reviews, limit)

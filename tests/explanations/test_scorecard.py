@@ -134,6 +134,28 @@ def test_conflicts_that_no_score_refuses_have_no_part_in_the_features() -> None:
         assert _row_of(rows, name)["value"] == _row_of(known, name)["value"] is not None
 
 
+def test_two_causes_that_need_each_other_are_both_the_largest() -> None:
+    truth = np.zeros((4, len(CAUSES)))
+    truth[:2, 1] = truth[:2, 3] = 0.5
+    truth[2:, 0] = 0.49999999999999994, 1.0
+    truth[2, 5] = 0.5000000000000001
+    said = np.zeros_like(truth)
+    said[0, 1] = said[1, 3] = said[2, 5] = said[3, 2] = 1.0
+    assert accuracy(said, truth) == 0.75
+    assert accuracy(said[:, ::-1], truth[:, ::-1]) == 0.75
+    assert accuracy(said, truth, alone=True) == 0.0
+    assert np.trace(confusion([replace(made(1), truth=truth, ledger=said)])[list(CAUSES)].to_numpy()) == 3
+
+
+def test_a_book_without_conflicts_has_no_figures_and_no_verdicts() -> None:
+    book = made(1)
+    empty = {name: getattr(book, name)[:0] for name in ("request_id", "borrower_id", *COLUMNS, "observed")}
+    nothing = replace(book, **empty)
+    rows = scorecard([nothing], seed=3)
+    assert {row["holds"] for row in rows} == {None}
+    assert all(table.shape[1] for table in tables([nothing]).values())
+
+
 def test_the_tables_are_made_of_the_first_fit_alone() -> None:
     book = made(5)
     both = tables([book, replace(book, refit=1), replace(book, scenario=NULL_CHANGE)])

@@ -12,7 +12,7 @@ from data.book import BookWriter, Manifest, open_book
 from data.errors import DataFault
 from data.schema import FLAT_TABLES, Table
 from features.catalogue import own_catalogue
-from features.matrix import request_matrix, review_matrix, whole_matrix
+from features.matrix import request_matrix, review_matrix, whole_matrices, whole_matrix
 
 KINDS = ("request", "review")
 
@@ -93,17 +93,23 @@ def test_the_work_on_a_block_and_its_result_can_be_sent_to_another_process(
     assert here.values.tobytes() == elsewhere.values.tobytes()
 
 
-def test_the_blocks_can_be_followed(frames, write, tmp_path, parameters):
+def test_both_matrices_are_made_in_one_go_and_can_be_followed(frames, write, tmp_path, parameters):
     followed = []
 
     def track(blocks, total):
-        for block in blocks:
-            followed.append((len(block.keys), total))
-            yield block
+        for requests, reviews in blocks:
+            followed.append((len(requests.keys), len(reviews.keys), total))
+            yield requests, reviews
 
-    matrix = whole_matrix(write(frames, tmp_path / "cut", 3), "review", parameters, track=track)
-    assert [total for _, total in followed] == [3, 3, 3]
-    assert sum(rows for rows, _ in followed) == len(matrix.keys)
+    book = write(frames, tmp_path / "cut", 3)
+    both = whole_matrices(book, ("request", "review"), parameters, track=track)
+    assert [total for *_, total in followed] == [3, 3, 3]
+    for place, kind in enumerate(("request", "review")):
+        alone = whole_matrix(book, kind, parameters)
+        assert sum(rows[place] for rows in followed) == len(alone.keys)
+        pd.testing.assert_frame_equal(both[place].keys, alone.keys)
+        np.testing.assert_array_equal(both[place].values, alone.values)
+        assert both[place].features == alone.features
 
 
 @pytest.mark.parametrize("kind", KINDS)
