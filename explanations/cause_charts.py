@@ -74,7 +74,8 @@ def monthly_chart(explanation: Explanation, causes: pd.DataFrame) -> Chart:
         policy = named("policy_level", str(versions[name]).rpartition("-")[2])
         lines.append({"month": name, "cutoff": round(float(cutoff[name]), 6), "policy": policy})
         cells = {cause: share(row[cause]) for cause in CAUSES}
-        rows.append({"month": name, "policy": policy, "conflicts": count(row["conflicts"]), **cells})
+        head = {"month": name, "level": policy, "cutoff": share(float(cutoff[name]), digits=2)}
+        rows.append(head | {"conflicts": count(row["conflicts"])} | cells)
         bars += [
             {
                 "month": name,
@@ -90,7 +91,8 @@ def monthly_chart(explanation: Explanation, causes: pd.DataFrame) -> Chart:
         ]
     columns = [
         Column("month", say("column.month"), numeric=False),
-        Column("policy", say("column.policy"), numeric=False),
+        Column("level", say("column.policy"), numeric=False),
+        Column("cutoff", say("column.cutoff")),
         Column("conflicts", say("column.conflicts")),
         *_COLUMNS,
     ]

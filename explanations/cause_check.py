@@ -13,7 +13,7 @@ from explanations.cause_measures import accuracy, error, strong
 from explanations.exhibits import Column, Table, table
 from explanations.explanation import Explanation
 from explanations.fidelity import leading_agreement, leading_signs, rank_agreement
-from explanations.quantities import count, fixed, share
+from explanations.quantities import NOTHING, count, fixed, share
 from explanations.scored import Scored
 from explanations.words import Text, say
 
@@ -68,6 +68,11 @@ def check_table(explanation: Explanation) -> Table | None:
     return table(say("causes.check"), columns, records)
 
 
+def _spread(rate: float | None, cases: int) -> str:
+    """Two standard errors of a rate, in points."""
+    return NOTHING if rate is None else fixed(200 * math.sqrt(rate * (1 - rate) / cases), 0)
+
+
 def check_text(explanation: Explanation) -> list[Text]:
     """What the check found, in sentences; none where nothing was checked."""
     checked = explanation.summary.get("causes", {}).get("checked")
@@ -79,6 +84,7 @@ def check_text(explanation: Explanation) -> list[Text]:
             checked=count(checked["conflicts"]),
             strong=count(checked["strong"]),
             accuracy=share(checked["accuracy"], digits=0),
+            spread=_spread(checked["accuracy"], checked["strong"]),
             error=fixed(100 * checked["error"], 1),
         )
     ]

@@ -27,31 +27,23 @@ def strong(truth: Floats) -> Flags:
     return np.asarray(_even(truth).max(axis=1) >= STRONG)
 
 
-def dominant(answer: Floats, truth: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Place of the largest share of each conflict in the answer, and in the truth.
-
-    Where several true causes are equally large (two that need each other have one half each), the answer's stands
-    for them if it is one of them.
-    """
-    said, true = _even(answer), _even(truth)
-    largest = said.argmax(axis=1)
-    rows = np.arange(len(true))
-    right = true[rows, largest] == true.max(axis=1, initial=-np.inf)
-    return largest, np.where(right, largest, true.argmax(axis=1))
+def largest(shares: Floats) -> Flags:
+    """Which causes have the largest share of each conflict; several where they are equally large."""
+    even = _even(shares)
+    return np.asarray(even == even.max(axis=1, keepdims=True, initial=-np.inf))
 
 
 def accuracy(answer: Floats, truth: Floats, alone: bool = False) -> float:
     """Share of strong conflicts of which the answer's largest cause is (one of) the truly largest.
 
-    With `alone`, only conflicts whose largest true cause is larger than every other.
+    Two true causes that need each other have one half each, and either is right. Where the answer has several largest,
+    it counts as drawing one of them. With `alone`, only conflicts count in which one true cause leads.
     """
-    counted = strong(truth)
-    if alone:
-        counted &= (_even(truth) == _even(truth).max(axis=1, keepdims=True, initial=-np.inf)).sum(axis=1) == 1
+    said, true = largest(answer), largest(truth)
+    counted = strong(truth) & (true.sum(axis=1) == 1) if alone else strong(truth)
     if not counted.any():
         return float("nan")
-    said, true = dominant(answer, truth)
-    return float((said == true)[counted].mean())
+    return float(((said & true).sum(axis=1) / said.sum(axis=1))[counted].mean())
 
 
 def _even(shares: Floats) -> Floats:
@@ -95,13 +87,18 @@ def calibrations(books: list[Scored]) -> pd.DataFrame:
 
 
 def confusion(books: list[Scored]) -> pd.DataFrame:
-    """Strong conflicts by largest true cause (rows; see `dominant`) and the ledger's largest (columns)."""
+    """Strong conflicts by largest true cause (rows) and the ledger's largest (columns).
+
+    A conflict with several largest in either counts in parts, so that neither depends on the order of the causes.
+    """
     truth, ledger = (np.concatenate([getattr(book, name) for book in books]) for name in ("truth", "ledger"))
-    said, true = dominant(ledger, truth)
     counted = strong(truth)
-    counts = np.zeros((len(CAUSES), len(CAUSES)), dtype=np.int64)
-    np.add.at(counts, (true[counted], said[counted]), 1)
-    table = pd.DataFrame(counts, columns=list(CAUSES))
+    said, true = largest(ledger[counted]), largest(truth[counted])
+    # Each of the answer's largest has an equal part; where it is right it meets itself, else all the true ones.
+    part = said / said.sum(axis=1, keepdims=True)
+    right, wrong = part * true, part * ~true
+    counts = np.diag(right.sum(axis=0)) + (true / true.sum(axis=1, keepdims=True)).T @ wrong
+    table = pd.DataFrame(counts.round(1), columns=list(CAUSES))
     table.insert(0, "true_cause", list(CAUSES))
     return table
 

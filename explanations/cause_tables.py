@@ -36,7 +36,7 @@ def with_causes(
     if causes is None or not len(causes):
         told: dict[str, Any] = {"not_identifiable": NOT_IDENTIFIABLE} if causes is None else {}
     else:
-        first = dominant(causes)
+        led_by = sole_largest(causes)
         table = mean_shares(causes, explanation.conflicts["borrower_id"], parameters)
         told = {
             "mean_share": dict(zip(table["cause"], table["mean"], strict=True)),
@@ -45,7 +45,7 @@ def with_causes(
                 for cause, low, high in zip(table["cause"], table["low"], table["high"], strict=True)
                 if np.isfinite(low)
             },
-            "dominant": {cause: int((first == cause).sum()) for cause in CAUSES},
+            "dominant": {cause: int((led_by == cause).sum()) for cause in CAUSES},
         }
     if checked is not None:
         told["checked"] = checked
@@ -57,9 +57,12 @@ def with_causes(
     return replace(explanation, causes=causes, lag_audit=lag_audit, summary=summary)
 
 
-def dominant(causes: pd.DataFrame) -> NDArray[np.str_]:
-    """The cause with the largest share of each conflict; of equal ones the first of `CAUSES`."""
-    return np.asarray(np.array(CAUSES)[causes[list(CAUSES)].to_numpy().argmax(axis=1)])
+def sole_largest(causes: pd.DataFrame) -> NDArray[np.str_]:
+    """The cause with the largest share of each conflict; empty where several are equally large."""
+    shares = causes[list(CAUSES)].to_numpy()
+    first = np.array(["", *CAUSES])[shares.argmax(axis=1) + 1]
+    second = np.sort(shares, axis=1)[:, -2]
+    return np.where(shares.max(axis=1) - second > 1e-9, first, "")
 
 
 def mean_shares(

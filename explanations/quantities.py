@@ -32,7 +32,7 @@ def share(part: float | None, whole: float | None = 1.0, digits: int = 1) -> str
     """`part` of `whole` as a percentage."""
     if part is None or whole is None or not known(part) or not known(whole) or whole == 0:
         return NOTHING
-    return f"{100 * part / whole:.{digits}f}%"
+    return f"{fixed(100 * part / whole, digits)}%"
 
 
 def money(value: float | None, currency: str) -> str:

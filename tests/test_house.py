@@ -21,10 +21,11 @@ IMPORTABLE = {
     "models": {"data", "features"},
     "training": {"data", "features", "models"},
     "explanations": {"data", "features", "models"},
+    "benchmark": {*FOLDERS, "commandline", "settings", "stages"},
     "commandline": {"data"},
     "settings": {*FOLDERS, "commandline"},
     "stages": {*FOLDERS, "commandline", "settings"},
-    "workbench": {*FOLDERS, "commandline", "settings", "stages"},
+    "workbench": {*FOLDERS, "commandline", "settings", "stages", "benchmark"},
 }
 TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")

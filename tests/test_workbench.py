@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+import benchmark
 import settings
 import workbench
 from commandline import common_options
@@ -412,7 +413,7 @@ MEASURES = [("theirs / ours", 12.0, "times", "≥ 10"), ("all stages", 9.0, "CPU
 
 @pytest.fixture
 def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "_measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
+    monkeypatch.setattr(workbench, "measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
 
 
 @pytest.mark.usefixtures("_measured")
@@ -440,8 +441,8 @@ def test_a_part_is_measured_in_a_process_of_its_own_away_from_the_users_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
-    assert workbench._apart(os.getpid) != os.getpid()
-    assert workbench._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
+    assert benchmark._apart(os.getpid) != os.getpid()
+    assert benchmark._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
     assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
 
 
@@ -450,7 +451,7 @@ def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
     small = settings.resolved(
         None, ["simulation.borrowers=1500", "explanations.checked_conflicts=0", *rounds]
     )
-    measures, total = workbench._measured_job(small)
+    measures, total = benchmark._measured_job(small)
     by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
     stages = ("simulate", "features", "fit limit", "fit release", "judge", "log models")
     assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from explanations import words
+from explanations.cause_charts import monthly_chart
 from explanations.explanation import Explanation
 from explanations.provenance import calibration_comment
 from explanations.report import report_html, script_json, write_report
@@ -301,3 +302,15 @@ def test_json_in_a_script_says_the_same_without_its_signs(text: str) -> None:
 def test_a_figure_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         script_json({"value": float("nan")})
+
+
+def test_no_two_columns_of_a_table_take_their_cells_from_the_same_key(simulated: Explanation) -> None:
+    chart = monthly_chart(simulated, simulated.causes)
+    assert chart.table is not None
+    keys = [column.key for column in chart.table.columns]
+    assert len(set(keys)) == len(keys)
+    level, cutoff, policy = (
+        [row[keys.index(key)]["en"] for row in chart.table.rows] for key in ("level", "cutoff", "policy")
+    )
+    assert set(level) <= {"easy", "neutral", "tight", "mapping"}
+    assert all(cell.endswith("%") for cell in cutoff + policy)

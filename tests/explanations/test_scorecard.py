@@ -144,7 +144,12 @@ def test_two_causes_that_need_each_other_are_both_the_largest() -> None:
     assert accuracy(said, truth) == 0.75
     assert accuracy(said[:, ::-1], truth[:, ::-1]) == 0.75
     assert accuracy(said, truth, alone=True) == 0.0
-    assert np.trace(confusion([replace(made(1), truth=truth, ledger=said)])[list(CAUSES)].to_numpy()) == 3
+    counts = confusion([replace(made(1), truth=truth, ledger=said)])[list(CAUSES)].to_numpy()
+    assert (counts.sum(), np.trace(counts)) == (4, 3)
+    said[0, 3], said[3, 0] = 1.0, 1.0  # one answer names both, the other a right and a wrong one
+    assert accuracy(said, truth) == 0.875
+    counts = confusion([replace(made(1), truth=truth, ledger=said)])[list(CAUSES)].to_numpy()
+    assert (counts.sum(), np.trace(counts)) == (4, 3.5)
 
 
 def test_a_book_without_conflicts_has_no_figures_and_no_verdicts() -> None:

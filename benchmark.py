@@ -1,0 +1,185 @@
+"""What `bench` measures: the contrast's engines, the main job against bare training, tracking, a public book."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import stages
+from commandline import Common, Console
+from settings import Settings, settings_of, simulation_changes
+
+if TYPE_CHECKING:
+    from explanations.benchmark import Measure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[Measure], list[str]]:
+    """Everything that `bench` measures, each part in a process of its own; and notes on what was left out."""
+    console = common.console
+    with console.step("The contrast against other engines"):
+        measures, notes = _apart(_measured_engines)
+    if full:
+        with console.step("A million rows against a million"):
+            measures += _apart(_measured_million)
+    jobs = []
+    for size in sizes:
+        settings = settings_of(common, *simulation_changes(size, None, None, None))
+        with console.step(f"The main job with {size:,} borrowers, and bare training"):
+            found, seconds = _apart(_measured_job, settings)
+        measures += found
+        jobs.append(seconds)
+    if len(jobs) == 2:
+        growth = jobs[1] / jobs[0]
+        measures.append((f"all stages, {sizes[1]:,} / {sizes[0]:,} borrowers", growth, "times", "≤ 10.5"))
+    with console.step("What tracking costs"):
+        measures += _apart(_measured_tracking)
+    with console.step("A public book"):
+        public = _apart(_measured_public_book)
+    absent = "The Taiwan book is left out: RELEASEGAP_REAL_DATA names no folder that holds it."
+    return measures + public, notes if public else [*notes, absent]
+
+
+def _apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """What the work gives, done in a new process: its memory, its imports and its runs in MLflow are its own."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _forget_store) as pool:
+        return pool.submit(work, *given, **named).result()
+
+
+def _forget_store() -> None:
+    """What is done to be measured goes to a store of its own, whatever the user chose for his runs."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+        os.environ.pop(name, None)
+
+
+def _measured_engines() -> tuple[list[Measure], list[str]]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as compiled:
+        os.environ["NUMBA_CACHE_DIR"] = compiled  # empty, so that the first call compiles
+        from explanations.benchmark import additive_cost, against_other_engines, made_up_model
+
+        booster = made_up_model()
+        measures, notes = against_other_engines(booster)
+        return measures + additive_cost(booster), notes
+
+
+def _measured_million() -> list[Measure]:
+    from explanations.benchmark import made_up_model, million_by_million
+    from training.stopwatch import own_peak
+
+    measures = million_by_million(made_up_model())
+    return [*measures, (f"{measures[0][0]}: peak memory", own_peak() / 2**30, "GiB", "≤ 4")]
+
+
+def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
+    """The main job on a lender of its own, stage by stage, then bare training on the same rows.
+
+    Returns:
+        The measures, and the processor seconds of all stages.
+    """
+    import tempfile
+
+    from explanations.files import write_explanation
+    from training.benchmark import TREES, bare_training, rounds_of, scoring_rate
+    from training.registry import log_models
+    from training.stopwatch import MemoryWatch, Stopwatch
+    from training.tracking import open_store
+
+    console, watch, memory = Console(quiet=True), Stopwatch(), MemoryWatch()
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as name:
+        folder = Path(name)
+        with open_store(folder / "home").run("bench") as tracked, memory:
+            with watch.stage("simulate"):
+                book = stages.simulate(settings, folder / "book", console)
+            with watch.stage("features"):
+                requests, reviews = stages.matrices(book, settings, console)
+            with watch.stage("fit limit"):
+                limit = stages.fit_limit(book, reviews, settings, console)
+            with watch.stage("fit release"):
+                release = stages.fit_release(book, requests, settings, console)
+            with watch.stage("judge"):
+                limit_score = stages.score_reviews(reviews, limit)
+                judged = stages.judge(book, requests, reviews, limit_score, release, settings)
+            with watch.stage("log models"):
+                log_models(tracked, book, judged, limit, release)
+            with watch.stage("explain, causes"):
+                explanation = stages.explain(
+                    book, requests, reviews, limit, limit_score, release, judged, settings, console
+                )
+            with watch.stage("report"):
+                (folder / "report").mkdir()
+                write_explanation(explanation, limit, release, folder / "report")
+        training = settings.training
+        bare = bare_training(book, requests, reviews, training, (TREES, TREES))
+        rounds = rounds_of(limit, training.limit), rounds_of(release, training.release)
+        as_long = bare_training(book, requests, reviews, training, rounds)
+        rate = scoring_rate(bare, requests, reviews)
+    size, rows = settings.simulation.borrowers, len(requests.values) + len(reviews.values)
+    who, trees = f"{size:,} borrowers", f"2 × {TREES} trees"
+    total = sum(watch.processor.values())
+    train = sum(watch.processor[stage] for stage in ("fit limit", "fit release", "judge", "log models"))
+    return [
+        *((f"{who}: {stage}", seconds, "CPU s", None) for stage, seconds in watch.processor.items()),
+        (f"{who}: all stages", total, "CPU s", None),
+        (f"{who}: all stages, wall", watch.wall, "s", None),
+        (f"{who}: bare training, {trees}", bare.seconds, "CPU s", None),
+        # Fixed costs weigh on smaller sizes, so these are told without judging them.
+        (
+            f"{who}: all stages / bare training",
+            total / bare.seconds,
+            "times",
+            "≤ 2.5" if size >= 1e6 else None,
+        ),
+        (f"{who}: peak memory of all processes", memory.peak / 2**30, "GiB", None),
+        (
+            f"{who}: train all / bare training as long, {rows:,} rows",
+            train / as_long.seconds,
+            "times",
+            "≤ 1.3" if rows >= 1e6 else None,
+        ),
+        (f"{who}: both scores, {trees}", rate, "rows a CPU s", "≥ 35,000"),
+    ], total
+
+
+def _measured_tracking() -> list[Measure]:
+    import tempfile
+
+    from training.benchmark import cost_of_tracking
+
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as home:
+        return cost_of_tracking(Path(home))
+
+
+def _measured_public_book() -> list[Measure]:
+    """Wall seconds of the main job as called on the Taiwan book, the second time; none where it is absent."""
+    import subprocess
+    import sys
+    import tempfile
+    import time
+
+    project = Path(__file__).resolve().parent
+    table = Path(os.environ.get("RELEASEGAP_REAL_DATA", project / ".." / "shared" / "data"))
+    table = table / "taiwan_default" / "taiwan_default.csv"
+    if not table.is_file():
+        return []
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        mapping, book = project / "data" / "mappings" / "taiwan_default.yaml", f"{folder}/book"
+        workbench = [sys.executable, str(Path(__file__).resolve())]
+        quietly = ["--quiet", "--home", f"{folder}/home"]
+
+        def call(*words: object) -> float:
+            start = time.perf_counter()
+            subprocess.run([*workbench, *map(str, words), *quietly], check=True, stdout=subprocess.DEVNULL)
+            return time.perf_counter() - start
+
+        call("import", mapping, table, "--out", book)
+        _, warm = (call("run", "--book", book) for _ in range(2))
+    return [("run on the Taiwan book, warm, wall", warm, "s", "≤ 10")]
