@@ -475,8 +475,8 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
         seconds = float(of[0].simulation.borrowers) if of else 0.0
         return ([("job", seconds, "CPU s", None)], seconds) if of else given[work.__name__]
 
-    monkeypatch.setattr(workbench, "_apart", apart)
-    measures, notes = workbench._measured(common_options(quiet=True), (200, 1_000), full=True)
+    monkeypatch.setattr(benchmark, "_apart", apart)
+    measures, notes = benchmark.measured(common_options(quiet=True), (200, 1_000), full=True)
     assert [name for name, *_ in measures] == [
         "kernel",
         "million",
@@ -493,4 +493,4 @@ def test_a_public_book_that_is_absent_is_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELEASEGAP_REAL_DATA", str(tmp_path))
-    assert workbench._measured_public_book() == []
+    assert benchmark._measured_public_book() == []
