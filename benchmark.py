@@ -138,7 +138,12 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
             "times",
             "≤ 2.5" if size >= 1e6 else None,
         ),
-        (f"{who}: peak memory of all processes", memory.peak / 2**30, "GiB", None),
+        (
+            f"{who}: peak memory of all processes",
+            memory.peak / 2**30,
+            "GiB",
+            "≤ 8" if size >= 1e6 else None,
+        ),
         (
             f"{who}: train all / bare training as long, {rows:,} rows",
             train / as_long.seconds,

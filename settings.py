@@ -105,9 +105,8 @@ def simulation_changes(
     return [f"simulation.{name}={value}" for name, value in given.items() if value is not None]
 
 
-def code_digest() -> str:
+def code_digest(root: Path = BESIDE.parent) -> str:
     """sha256 of the workbench's own sources, in hex: what was kept by other code is not taken for this one's."""
-    root = Path(__file__).parent
     sources = sorted(
         [*root.glob("*.py"), *(path for folder in FOLDERS for path in (root / folder).glob("*.py"))]
     )

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from data.errors import CallError
-from settings import Settings, code_digest, of_world, used
+from settings import Settings, used
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from data.blocks import Engine
     from data.book import Book
     from explanations.cohorts import Cohorts
     from explanations.explanation import Explanation
-    from explanations.scored import Scored
     from features.matrix import Kind, Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
@@ -78,18 +75,18 @@ def simulate(settings: Settings, out: Path, console: Console, engine: Engine | N
 
 
 def matrices(
-    book: Book, settings: Settings, console: Console, engine: Engine | None = None, *kinds: Kind
+    book: Book,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None = None,
+    kinds: tuple[Kind, ...] = ("request", "review"),
 ) -> tuple[Matrix, ...]:
-    """The snapshots of all requests and of all reviews of a book, or of the kinds that are named."""
+    """The snapshots of all requests and reviews of a book, a matrix for each kind that is asked for."""
     from features.matrix import whole_matrices
 
-    with console.step("Reading what was visible at each request and review", book.blocks) as move:
+    with console.step(f"Reading what was visible at each {' and '.join(kinds)}", book.blocks) as move:
         return whole_matrices(
-            book,
-            kinds or ("request", "review"),
-            settings.features,
-            engine or settings.blocks.local,
-            console.track(move),
+            book, kinds, settings.features, engine or settings.blocks.local, console.track(move)
         )
 
 
@@ -171,7 +168,8 @@ def explain(
     trees = limit.booster.num_trees() + release.booster.num_trees()
     with console.step("Explaining every conflict", trees) as move:
         explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
-    causes = split_causes(book, reviews, limit_score, limit, release, explanation, settings, console)
+    ids = explanation.conflicts["request_id"].to_numpy()
+    causes = split_causes(book, reviews, limit_score, limit, release, ids, settings, console)
     audit = audit_lag(book, decided, limit, release, explanation, settings, console)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
     return with_causes(explanation, causes, audit, checked, settings.explanations)
@@ -201,7 +199,7 @@ def _check(
     kept = true_conflicts_of(book, conflicts, limit, release, settings, console)
     reference = decided[members.reference]
     reference = reference.iloc[spread_places(len(reference), CHECKED_REFERENCE)]
-    contributions = _group_contributions(book, requests, conflicts, reference, release, console)
+    contributions = group_contributions(book, requests, conflicts, reference, release, console)
     said = causes[list(CAUSES)].to_numpy()[places]
     place = (int(book.manifest.seed or 0), str(book.manifest.scenario), 0)
     return check_of(scored(place, conflicts, said, kept, contributions))
@@ -213,11 +211,11 @@ def split_causes(
     limit_score: Floats,
     limit: LimitModel,
     release: ReleaseModel,
-    explanation: Explanation,
+    request_ids: NDArray[np.int64],
     settings: Settings,
     console: Console,
 ) -> pd.DataFrame | None:
-    """The cause ledger of the conflicts; None where the book does not let causes be told apart."""
+    """The cause ledger of some conflicts; None where the book does not let causes be told apart."""
     from explanations.causes import SCENES, Ledger
 
     if not book.dated:
@@ -226,7 +224,7 @@ def split_causes(
         book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations
     )
     with console.step("Splitting every conflict into its causes", SCENES) as move:
-        return ledger.shares(explanation.conflicts["request_id"].to_numpy(), move)
+        return ledger.shares(request_ids, move)
 
 
 def audit_lag(
@@ -294,120 +292,7 @@ def true_conflicts_of(
         return true_conflicts(book, ids, limit, release, settings.features, settings.models, move)
 
 
-def scored_books(
-    settings: Settings, seed: int, scenarios: list[str], refits: int, out: Path, console: Console
-) -> Iterator[Scored]:
-    """Each scenario of one world as each fit of the models decides it, kept in a file each, and the null change.
-
-    All are explained with models of the baseline: those that the lender had when the scenario began.
-    """
-    import tempfile
-
-    from explanations.scorecard import NULL_CHANGE
-    from explanations.scored import load, save
-
-    made = of_world(settings, seed, "baseline")
-    # Books of other parameters, or of other code, are not taken for these.
-    groups = {"code": code_digest()} | {
-        part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)
-    }
-    key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
-    fits: list[tuple[LimitModel, ReleaseModel]] = []
-    for name in [*scenarios, NULL_CHANGE] if "baseline" in scenarios else scenarios:
-        null = name == NULL_CHANGE
-        paths = [
-            out / "books" / f"{name}-seed{seed}-fit{fit}-{key}.parquet"
-            for fit in range(1 if null else refits + 1)
-        ]
-        if not all(path.is_file() for path in paths):
-            world = _null_changed(made) if null else of_world(settings, seed, name)
-            fits = fits or _baseline_fits(made, refits, console)
-            with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
-                book = simulate(world, Path(folder) / "book", console)
-                requests, reviews = matrices(book, world, console)
-                for fit, path in enumerate(paths):
-                    if not path.is_file():
-                        models = _fit_both(book, requests, reviews, world, console) if null else fits[fit]
-                        place = (seed, name, fit)
-                        save(_score_book(place, book, requests, reviews, *models, world, console), path)
-        for fit, path in enumerate(paths):
-            yield load(path, seed, name, fit)
-
-
-def _null_changed(settings: Settings) -> Settings:
-    """Parameters that say the same in other words: other blocks, a policy renewed unchanged, an unused scenario."""
-    world, borrowers = settings.world, settings.simulation.borrowers
-    halves = [
-        regime.model_copy(update={"months": months})
-        for regime in world.policy.schedule
-        for months in (1, regime.months - 1)
-        if months
-    ]
-    policy = world.policy.model_copy(update={"schedule": tuple(halves)})
-    unused = {name: said for name, said in world.scenarios.items() if name == settings.simulation.scenario}
-    return replace(
-        settings,
-        blocks=settings.blocks.model_copy(update={"size": max(min(settings.blocks.size, borrowers) // 3, 1)}),
-        world=world.model_copy(update={"policy": policy, "scenarios": unused}),
-    )
-
-
-def _baseline_fits(
-    settings: Settings, refits: int, console: Console
-) -> list[tuple[LimitModel, ReleaseModel]]:
-    """The models of a world's baseline: those of the parameters, and as other seeds of the fit give them."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
-        book = simulate(settings, Path(folder) / "book", console)
-        requests, reviews = matrices(book, settings, console)
-        fits = []
-        for refit in range(refits + 1):
-            training = settings.training.model_copy(update={"seed": settings.training.seed + refit})
-            refitted = replace(settings, training=training)
-            fits.append(_fit_both(book, requests, reviews, refitted, console))
-    return fits
-
-
-def _fit_both(
-    book: Book, requests: Matrix, reviews: Matrix, settings: Settings, console: Console
-) -> tuple[LimitModel, ReleaseModel]:
-    return fit_limit(book, reviews, settings, console), fit_release(book, requests, settings, console)
-
-
-def _score_book(
-    place: tuple[int, str, int],
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    settings: Settings,
-    console: Console,
-) -> Scored:
-    """The conflicts of a simulated book with the truth, the ledger's answer and the features'."""
-    from data.mechanisms import shapley_shares
-    from explanations.causes import SCENES, Ledger
-    from explanations.scored import observables, scored
-
-    limit_score = score_reviews(reviews, limit)
-    decided, members = cohorts(book, requests, reviews, limit_score, release, settings)
-    conflicts = decided[members.conflict].reset_index(drop=True)
-    ids = conflicts["request_id"].to_numpy()
-    ledger = Ledger(
-        book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations
-    )
-    with console.step("Splitting every conflict into its causes", SCENES) as move:
-        said = ledger.conflicts(ids, move)
-    kept = true_conflicts_of(book, conflicts, limit, release, settings, console)
-    contributions = _group_contributions(
-        book, requests, conflicts, decided[members.reference], release, console
-    )
-    observed = observables(conflicts, requests, reviews)
-    return scored(place, conflicts, shapley_shares(said), kept, contributions, observed)
-
-
-def _group_contributions(
+def group_contributions(
     book: Book,
     requests: Matrix,
     conflicts: pd.DataFrame,

@@ -27,6 +27,7 @@ from commandline import (
     command,
 )
 from data.errors import CallError, DataFault
+from scoring import scored_books
 from settings import flat, settings_of, simulation_changes, used
 
 if TYPE_CHECKING:
@@ -201,9 +202,9 @@ def train(
         engine_of(settings.blocks, engine, scheduler) as workers,
         store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked,
     ):
-        kinds: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
-        wanted = kinds.get(what, ("request", "review"))
-        made = dict(zip(wanted, stages.matrices(taken, settings, console, workers, *wanted), strict=True))
+        wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
+        kinds = wanted.get(what, ("request", "review"))
+        made = dict(zip(kinds, stages.matrices(taken, settings, console, workers, kinds), strict=True))
         requests, reviews = made.get("request"), made.get("review")
         limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
@@ -328,7 +329,7 @@ def scorecard(
     store = _store(common)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
-        books += stages.scored_books(settings, seed, names, refits, out, console)
+        books += scored_books(settings, seed, names, refits, out, console)
     rows = scorecard_of(books, settings.explanations.seed)
     written = tables(books)
     with whole_file(out / "scorecard.json") as aside:
@@ -377,7 +378,7 @@ def reject_inference(
     stages.require_simulated(taken, "only a simulator knows how refused requests would have ended")
     store = _store(common)
     with store.run_on(taken, "reject-inference", flat(settings, taken)) as tracked:
-        (requests,) = stages.matrices(taken, settings, console, None, "request")
+        (requests,) = stages.matrices(taken, settings, console, kinds=("request",))
         with console.step("Fitting the release model with each method"):
             table = compare_reject_inference(taken, requests, settings.training, settings.models)
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from data.mechanisms import CAUSES, MECHANISMS
+from explanations.cause_tables import even, largest
 from explanations.scored import Scored
 
 Floats = NDArray[np.float64]
@@ -18,19 +19,10 @@ STRONG = 0.5
 
 BINS = np.linspace(0, 1, 6)
 
-_DIGITS = 9
-"""True shares are sixtieths; to so many decimals, equal ones are equal whatever the order of their sum."""
-
 
 def strong(truth: Floats) -> Flags:
     """Conflicts whose largest true share is at least one half."""
-    return np.asarray(_even(truth).max(axis=1) >= STRONG)
-
-
-def largest(shares: Floats) -> Flags:
-    """Which causes have the largest share of each conflict; several where they are equally large."""
-    even = _even(shares)
-    return np.asarray(even == even.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(even(truth).max(axis=1) >= STRONG)
 
 
 def accuracy(answer: Floats, truth: Floats, alone: bool = False) -> float:
@@ -44,10 +36,6 @@ def accuracy(answer: Floats, truth: Floats, alone: bool = False) -> float:
     if not counted.any():
         return float("nan")
     return float(((said & true).sum(axis=1) / said.sum(axis=1))[counted].mean())
-
-
-def _even(shares: Floats) -> Floats:
-    return np.asarray(np.round(shares, _DIGITS))
 
 
 def error(answer: Floats, truth: Floats) -> float:

@@ -15,6 +15,10 @@ from explanations.explanation import Explanation
 from explanations.lag_audit import by_days, by_stream
 from explanations.parameters import ExplanationParameters
 
+Floats = NDArray[np.float64]
+
+_DIGITS = 9  # shares are sixtieths, or parts of these
+
 NOT_IDENTIFIABLE = {
     "policy": "no table of the policy versions in force",
     "data_lag": "no day on which each observation became visible",
@@ -36,7 +40,8 @@ def with_causes(
     if causes is None or not len(causes):
         told: dict[str, Any] = {"not_identifiable": NOT_IDENTIFIABLE} if causes is None else {}
     else:
-        led_by = sole_largest(causes)
+        leading = largest(causes[list(CAUSES)].to_numpy())
+        alone = leading[leading.sum(axis=1) == 1].sum(axis=0)
         table = mean_shares(causes, explanation.conflicts["borrower_id"], parameters)
         told = {
             "mean_share": dict(zip(table["cause"], table["mean"], strict=True)),
@@ -45,7 +50,7 @@ def with_causes(
                 for cause, low, high in zip(table["cause"], table["low"], table["high"], strict=True)
                 if np.isfinite(low)
             },
-            "dominant": {cause: int((led_by == cause).sum()) for cause in CAUSES},
+            "dominant": dict(zip(CAUSES, alone.tolist(), strict=True)),
         }
     if checked is not None:
         told["checked"] = checked
@@ -57,12 +62,15 @@ def with_causes(
     return replace(explanation, causes=causes, lag_audit=lag_audit, summary=summary)
 
 
-def sole_largest(causes: pd.DataFrame) -> NDArray[np.str_]:
-    """The cause with the largest share of each conflict; empty where several are equally large."""
-    shares = causes[list(CAUSES)].to_numpy()
-    first = np.array(["", *CAUSES])[shares.argmax(axis=1) + 1]
-    second = np.sort(shares, axis=1)[:, -2]
-    return np.where(shares.max(axis=1) - second > 1e-9, first, "")
+def even(shares: Floats) -> Floats:
+    """Shares to so many decimals that equal ones are equal, whatever the order in which they were summed."""
+    return np.asarray(np.round(shares, _DIGITS))
+
+
+def largest(shares: Floats) -> NDArray[np.bool_]:
+    """Which causes have the largest share of each conflict; several where they are equally large."""
+    rounded = even(shares)
+    return np.asarray(rounded == rounded.max(axis=1, keepdims=True, initial=-np.inf))
 
 
 def mean_shares(

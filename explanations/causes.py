@@ -14,13 +14,12 @@ from data.book import Book
 from data.limit_rules import recorded_slip, replayed_limits
 from data.mechanisms import CAUSES, SUBSETS, shapley_shares
 from data.randomness import Draws
+from explanations.limits_in_force import reviews_in_force, with_limits
 from explanations.neutral import (
     Neutral,
     assessed_change,
     estimate,
     lasting_income,
-    reviews_in_force,
-    with_limits,
     without_competition,
     without_misreading,
 )

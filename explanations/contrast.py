@@ -7,11 +7,8 @@ Trees to Boolean Logic' (arXiv 2511.09376).
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
 import lightgbm as lgb
 import numpy as np
@@ -21,14 +18,14 @@ from data.blocks import HERE, Engine
 from data.errors import DataFault
 from explanations.leaf_bundles import bundles_of
 from explanations.leaf_kernels import Bundles, Splits, add_contributions, count_keys, tabulate
-from models.codes import Coding, coded_splits, encode, processors, scorer_of
+from models.codes import Coding, coded_splits, encode, scorer_of
+from models.threads import processors, share
 from models.trees import trees_of
 
 TOLERANCE: Final = 1e-6
 """Most by which base + Σ contributions may differ from the booster's raw score."""
 OnTree = Callable[[int, int], None]
 """Told (trees done, trees in all) as the work goes on."""
-_Result = TypeVar("_Result")
 
 _HELD_ROWS: Final = 4_096  # rows of the background that LightGBM itself scores, as a check of all scores
 _BATCH_CELLS: Final = 1 << 20  # table cells (8 bytes each) held at once, unless a single tree needs more
@@ -71,17 +68,17 @@ def contributions(
     coding, column, at = coded_splits(trees)
     splits = Splits(column, at)
     found = np.zeros(rows.shape)
-    with ThreadPoolExecutor(threads) as pool:
-        crew = _Crew(pool, threads)
-        row_codes, background_codes = (_encoded(crew, values, coding) for values in (rows, background))
-        for trees_done, batch in _batches(bundles):
-            counts = _counted(crew, background_codes, splits, bundles, batch)
-            tables = _tabulated(crew, bundles, batch, counts)
-            crew.share(
-                (0, len(rows)), partial(add_contributions, row_codes, splits, bundles, batch, tables, found)
-            )
-            if on_tree:
-                on_tree(trees_done, trees.count)
+    row_codes, background_codes = (_encoded(values, coding, threads) for values in (rows, background))
+    for trees_done, batch in _batches(bundles):
+        counts = _counted(background_codes, splits, bundles, batch, threads)
+        tables = _tabulated(bundles, batch, counts, threads)
+        share(
+            (0, len(rows)),
+            partial(add_contributions, row_codes, splits, bundles, batch, tables, found),
+            threads,
+        )
+        if on_tree:
+            on_tree(trees_done, trees.count)
     # Of the kernels' own mean, a background row led astray would cancel out of the check.
     if background_score is None:
         background_score = scorer_of(trees).raw(background, threads)
@@ -126,19 +123,6 @@ def _on_one_thread(
     return contributions(booster, rows, background, background_score, threads=1)
 
 
-@dataclass(frozen=True)
-class _Crew:
-    """Threads that share work by stretches of a range; what each returns comes back in order."""
-
-    pool: ThreadPoolExecutor
-    size: int
-
-    def share(self, span: tuple[int, int], work: Callable[[tuple[int, int]], _Result]) -> list[_Result]:
-        """Runs the work on as many stretches of the span as there are threads."""
-        bounds = np.linspace(*span, self.size + 1).astype(int).tolist()
-        return list(self.pool.map(work, pairwise(bounds)))
-
-
 def _batches(bundles: Bundles) -> Iterator[tuple[int, tuple[int, int]]]:
     """Stretches of whole trees whose tables fit the memory allowed: (trees done after it, its bundles)."""
     cells = bundles.cell_start[bundles.tree_start]
@@ -149,15 +133,15 @@ def _batches(bundles: Bundles) -> Iterator[tuple[int, tuple[int, int]]]:
         yield tree, (int(bundles.tree_start[first]), int(bundles.tree_start[tree]))
 
 
-def _encoded(crew: _Crew, values: NDArray[np.float32], coding: Coding) -> NDArray[np.uint16]:
+def _encoded(values: NDArray[np.float32], coding: Coding, threads: int) -> NDArray[np.uint16]:
     """The values' codes (columns × rows)."""
     codes = np.empty((len(coding.missing), len(values)), dtype=np.uint16)
-    crew.share((0, len(values)), partial(encode, values, coding, codes))
+    share((0, len(values)), partial(encode, values, coding, codes), threads)
     return codes
 
 
 def _counted(
-    crew: _Crew, codes: NDArray[np.uint16], splits: Splits, bundles: Bundles, batch: tuple[int, int]
+    codes: NDArray[np.uint16], splits: Splits, bundles: Bundles, batch: tuple[int, int], threads: int
 ) -> NDArray[np.int64]:
     """How many background rows have each key of the batch's bundles."""
     width = bundles.key_start[batch[1]] - bundles.key_start[batch[0]]
@@ -167,16 +151,16 @@ def _counted(
         count_keys(codes, splits, bundles, batch, counts, stretch)
         return counts
 
-    total: NDArray[np.int64] = np.stack(crew.share((0, codes.shape[1]), count)).sum(axis=0)
+    total: NDArray[np.int64] = np.stack(share((0, codes.shape[1]), count, threads)).sum(axis=0)
     return total
 
 
 def _tabulated(
-    crew: _Crew, bundles: Bundles, batch: tuple[int, int], counts: NDArray[np.int64]
+    bundles: Bundles, batch: tuple[int, int], counts: NDArray[np.int64], threads: int
 ) -> NDArray[np.float64]:
     """The tables of the batch's bundles, end to end."""
     tables = np.zeros(bundles.cell_start[batch[1]] - bundles.cell_start[batch[0]])
-    crew.share(batch, partial(tabulate, bundles, batch[0], counts, tables))
+    share(batch, partial(tabulate, bundles, batch[0], counts, tables), threads)
     return tables
 
 

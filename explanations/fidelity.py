@@ -21,6 +21,7 @@ from scipy.special import logit
 from data.states import State, pd_of
 from data.world import World
 from features.catalogue import Feature
+from models.threads import processors
 
 Floats = NDArray[np.float64]
 
@@ -95,7 +96,7 @@ def state_contributions(states: State, reference: State, world: World) -> Floats
     size = len(states.amount)
     stretch = max(_CELLS // max(len(reference.amount), 1), 1)
     starts = range(0, size, stretch)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         parts = pool.map(
             lambda first: _stretch(_taken(states, slice(first, first + stretch)), reference, world), starts
         )

@@ -7,7 +7,7 @@ bureau ever heard of, and the true income of one borrower without payroll, stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.stats import binom
 
 from data.months import month_index, to_days
 from data.randomness import Draws
-from features.matrix import Matrix
+from features.matrix import Matrix, replaced
 from features.parameters import FeatureParameters
 from models.boosted import Floats
 
@@ -183,7 +183,7 @@ def without_misreading(matrix: Matrix, date: str, neutral: Neutral, lasting: pd.
         changed["cash_buffer"] = column("liquid_assets_30d") / usual
         for name in ("dti_ratio", "own_balance_to_income"):
             changed[name] = column(name) * ratio
-    return _with(matrix, changed | neutral.usual)
+    return replaced(matrix, changed | neutral.usual)
 
 
 def without_competition(
@@ -243,67 +243,7 @@ def without_competition(
     changed["dti_ratio"] = dti - eased
     changed["dti_after_draw"] = column("dti_after_draw") - eased
     changed["competition_index"] = np.zeros(len(month))
-    return _with(matrix, changed)
-
-
-@dataclass(frozen=True)
-class InForce:
-    """Places of the reviews whose limits are in force, by request; -1 before the first review.
-
-    Attributes:
-        today: On the day of the request.
-        earlier: 90 days before it.
-    """
-
-    today: NDArray[np.int64]
-    earlier: NDArray[np.int64]
-
-
-def reviews_in_force(keys: pd.DataFrame, reviews: pd.DataFrame) -> InForce:
-    """Which reviews put the limits in force that release snapshots read.
-
-    Args:
-        keys: borrower_id and requested_on by request.
-        reviews: borrower_id and reviewed_on, sorted by both.
-    """
-    return InForce(*(_review_on(keys, reviews, days) for days in (0, 90)))
-
-
-def with_limits(requests: Matrix, in_force: InForce, limit_after: Floats) -> Matrix:
-    """Release snapshots with the features that read the limit, if reviews had put other limits in force.
-
-    Args:
-        requests: Release snapshots, with their keys.
-        in_force: The reviews that count.
-        limit_after: The limit (RMB) after each review.
-    """
-    keys = requests.keys
-    known = np.append(limit_after, np.nan)  # -1 finds the last
-    today, earlier = known[in_force.today], known[in_force.earlier]
-    balance = keys["balance"].to_numpy(np.float64)
-    amount = keys["amount"].to_numpy(np.float64)
-    by_name = {
-        "limit_change_90d": today / earlier - 1,
-        "own_utilization": balance / today,
-        "requested_to_available": amount / np.maximum(today - balance, 1.0),
-    }
-    return _with(requests, by_name)
-
-
-def _review_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> NDArray[np.int64]:
-    """Place of the latest review of each request's borrower so many days before it; -1 before the first."""
-    asked = pd.DataFrame(
-        {
-            "row": np.arange(len(keys)),
-            "borrower_id": keys["borrower_id"].to_numpy(),
-            "on": keys["requested_on"].to_numpy() - np.timedelta64(days_before, "D"),
-        }
-    ).sort_values("on", kind="stable")
-    known = reviews[["borrower_id", "reviewed_on"]].assign(place=np.arange(len(reviews)))
-    known = known.sort_values("reviewed_on", kind="stable")
-    known = known.assign(reviewed_on=known["reviewed_on"].astype(asked["on"].dtype))
-    found = pd.merge_asof(asked, known, left_on="on", right_on="reviewed_on", by="borrower_id")
-    return found.sort_values("row")["place"].fillna(-1).to_numpy(np.int64)
+    return replaced(matrix, changed)
 
 
 def _pull(reviews: Matrix, enquiries: Floats, index: Floats) -> float:
@@ -352,15 +292,6 @@ def _kept_share(neutral: Neutral, month: NDArray[np.int64], region: NDArray[np.i
         neutral.pull * _index(neutral.competition, neutral.first_month, month, region, months)
     )
     return np.asarray(1 / pulled.mean(axis=1))
-
-
-def _with(matrix: Matrix, changed: Mapping[str, Floats | float]) -> Matrix:
-    """The matrix with some features changed; those that it does not have are passed over."""
-    values = matrix.values.copy()
-    for name, column in changed.items():
-        if name in matrix.features:
-            values[:, matrix.features.index(name)] = column
-    return Matrix(matrix.keys, values, matrix.features)
 
 
 def _columns(matrix: Matrix) -> Callable[[str], Floats]:

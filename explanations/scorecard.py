@@ -20,6 +20,7 @@ from explanations.cause_measures import (
     observable_optimum,
     rank_correlation,
 )
+from explanations.cause_tables import largest
 from explanations.fidelity import leading_agreement, leading_signs, rank_agreement, stands_for
 from explanations.scored import Scored
 
@@ -179,7 +180,7 @@ def _nulls(books: list[Scored]) -> Iterator[tuple[Any, ...]]:
             continue
         null, base = at[seed, NULL_CHANGE], at[seed, "baseline"]
         same = np.array_equal(null.request_id, base.request_id)
-        agree = float((null.ledger.argmax(1) == base.ledger.argmax(1)).mean()) if same else 0.0
+        agree = float((largest(null.ledger) == largest(base.ledger)).all(axis=1).mean()) if same else 0.0
         moved = max(
             (
                 float(np.abs(getattr(null, one) - getattr(base, one)).max(initial=0))

@@ -162,6 +162,15 @@ def _of_block(book: Book, block: int, kinds: tuple[Kind, ...], parameters: Featu
     ]
 
 
+def replaced(matrix: Matrix, changed: Mapping[str, NDArray[np.float64] | float]) -> Matrix:
+    """The matrix with some features changed (a value by row, or one for all); those that it lacks are passed over."""
+    values = matrix.values.copy()
+    for name, column in changed.items():
+        if name in matrix.features:
+            values[:, matrix.features.index(name)] = column
+    return Matrix(matrix.keys, values, matrix.features)
+
+
 def _matrix(keys: pd.DataFrame, by_name: Mapping[str, Values], features: tuple[str, ...]) -> Matrix:
     values = np.empty((len(keys), len(features)), dtype=np.float32)
     for column, name in enumerate(features):

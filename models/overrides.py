@@ -36,4 +36,5 @@ def unrecorded_override(reviews: pd.DataFrame, score: Floats, parameters: Overri
     gap = gap.where(np.isfinite(gap) & (reviews["month"].to_numpy() >= 1))
     gap -= gap.groupby(reviews["marketing"].to_numpy()).transform("median")
     reach = parameters.reach * NORMAL * gap.abs().median()
-    return np.asarray(np.exp(gap.where(gap > reach, 0.0)))
+    # Where a model meets every limit there is no usual gap to hold others against.
+    return np.asarray(np.exp(gap.where((gap > reach) & (reach > 0), 0.0)))

@@ -23,9 +23,10 @@ IMPORTABLE = {
     "explanations": {"data", "features", "models"},
     "benchmark": {*FOLDERS, "commandline", "settings", "stages"},
     "commandline": {"data"},
+    "scoring": {*FOLDERS, "commandline", "settings", "stages"},
     "settings": {*FOLDERS, "commandline"},
     "stages": {*FOLDERS, "commandline", "settings"},
-    "workbench": {*FOLDERS, "commandline", "settings", "stages", "benchmark"},
+    "workbench": {*FOLDERS, "benchmark", "commandline", "scoring", "settings", "stages"},
 }
 TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")

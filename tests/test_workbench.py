@@ -107,12 +107,24 @@ def test_truth_tells_the_causes_of_the_same_conflicts(
     np.testing.assert_allclose(truth[list(CAUSES)].sum(axis=1), 1, atol=1e-12)
 
 
+def test_truth_into_a_file_is_refused_before_any_work(home: Path, small_book: Book, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    result = call("truth", "--book", small_book.path, "--out", taken, "--home", home)
+    refused(result, CALL_WRONG, "taken is a file", "--out")
+    assert taken.read_text() == "mine"
+
+
 def test_the_scorecard_is_resumed_by_book_and_says_the_same(home: Path, tmp_path: Path) -> None:
-    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline"]
+    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline, baseline"]
     words += ["--borrowers", 1500, "--out", tmp_path, "--home", home, "--json", "--refits", 1, *SMALL]
     first = answer(call(*words))["scorecard"]
     books = sorted((tmp_path / "books").iterdir())
     assert len(books) == 3, "as two fits decide it, and the null change"
+    pushes = [
+        pd.read_parquet(book).filter(like="model.").sum().sum() for book in books if "baseline" in book.name
+    ]
+    assert pushes[0] != pushes[1], "another seed of the fit is another model"
     made = [book.stat().st_mtime_ns for book in books]
     written = (tmp_path / "scorecard.json").read_bytes()
     books[1].unlink()
@@ -229,6 +241,10 @@ def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell
     assert set(summary["causes"]["not_identifiable"]) == set(CAUSES) - {"residual"}
     truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)
     refused(truth, CALL_WRONG, "not a simulated book")
+    elsewhere = ("--home", tmp_path / "none", "--out", tmp_path / "table.csv")
+    inference = call("reject-inference", "--book", tmp_path / "book", *elsewhere)
+    refused(inference, CALL_WRONG, "not a simulated book", "how refused requests would have ended")
+    assert not (tmp_path / "none").exists()
 
 
 def refused(result: Result, status: int, *said: str) -> None:

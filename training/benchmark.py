@@ -17,8 +17,7 @@ from features.matrix import Matrix
 from models.boosted import Boosted
 from models.codes import scorer_of
 from models.trees import trees_of
-from training import fitting
-from training.fitting import Labelled
+from training.fitting import Labelled, lightgbm_settings
 from training.from_book import log_limit
 from training.labels import observed_bad
 from training.measurements import Measure
@@ -56,9 +55,9 @@ def bare_training(
     known = (request_splits(book, requests.keys, parameters) == TRAIN) & old & ~np.isnan(bad)
     release_rows = Labelled(requests.values[known], bad[known])
     start = time.process_time()
-    settings = fitting._settings("regression", "l2", catalogue.limit_signs, parameters.limit, seed, 0)
+    settings = lightgbm_settings("regression", "l2", catalogue.limit_signs, parameters.limit, seed, 0)
     limit = _trained(limit_rows, catalogue.limit, settings, rounds[0])
-    settings = fitting._settings(
+    settings = lightgbm_settings(
         "binary", "binary_logloss", catalogue.release_signs, parameters.release, seed, 0
     )
     release = _trained(release_rows, catalogue.release, settings, rounds[1])

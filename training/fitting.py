@@ -74,7 +74,7 @@ def fit_limit(
                 f"{int((~np.isfinite(rows.label)).sum())} limits of the {name} period are missing or not "
                 "above 0, so they have no logarithm; correct the column limit_assessed."
             )
-    settings = _settings("regression", "l2", columns.signs, parameters, seed, threads)
+    settings = lightgbm_settings("regression", "l2", columns.signs, parameters, seed, threads)
     booster = _fit("limit", settings, train, early_stopping, columns.names, parameters, progress)
     return LimitModel(booster, columns.names, parameters.model_dump() | {"seed": seed}, origin)
 
@@ -102,7 +102,7 @@ def fit_release(
     for name, rows in (("training", train), ("early-stopping", early_stopping), ("calibration", calibration)):
         _refuse_empty(name, "labelled draw requests", rows)
         _refuse_one_class(name, rows.label)
-    settings = _settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
+    settings = lightgbm_settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
     booster = _fit("release", settings, train, early_stopping, columns.names, parameters, progress)
     margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
     line = fit_calibration(margin, calibration.label, calibrate, calibration.weight)
@@ -110,9 +110,10 @@ def fit_release(
     return ReleaseModel(booster, columns.names, said, origin, line)
 
 
-def _settings(
+def lightgbm_settings(
     objective: str, metric: str, signs: Sequence[int], parameters: BoosterParameters, seed: int, threads: int
 ) -> dict[str, Any]:
+    """What `lightgbm.train` is told; `signs` are the monotone constraints by column, `threads` 0 for all cores."""
     return {
         "objective": objective,
         "metric": metric,

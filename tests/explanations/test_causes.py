@@ -12,9 +12,14 @@ from data.book import Book, open_book, write_part
 from data.limit_rules import recorded_slip, replayed_limits
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
 from data.schema import DATED_TABLES, STREAMS
+from explanations import causes
+from explanations.cause_tables import with_causes
 from explanations.causes import Ledger
+from explanations.explanation import Explanation
 from explanations.lag_audit import by_days, by_stream, lag_audit
-from explanations.neutral import estimate, lasting_income, reviews_in_force, with_limits, without_misreading
+from explanations.limits_in_force import reviews_in_force, with_limits
+from explanations.neutral import Neutral, estimate, lasting_income, without_misreading
+from explanations.parameters import ExplanationParameters
 from explanations.truth import true_conflicts
 from features.matrix import Matrix, whole_matrix
 from features.reread import reread
@@ -216,6 +221,53 @@ def test_without_misreading_the_same_income_gets_the_same_spending(lender: Lende
     assert (by_borrower.nunique() == 1).all()
 
 
+def test_usual_spending_is_that_of_the_mean_income_over_the_reviews_whatever_the_day(lender: Lender) -> None:
+    found = estimate(lender.reviews, lender.book.whole("market"), str(lender.book.manifest.first_month))
+    shown = reread(lender.book, lender.conflicts, lender.settings.features)
+    lasting = lasting_income(shown.reviews, found)
+    verified, proxy, spent = (
+        shown.reviews.values[:, shown.reviews.features.index(name)].astype(float)
+        for name in ("income_verified", "income_proxy", "spend_avg_12m")
+    )
+    inferred = found.income[0] + found.income[1] * np.log(proxy) + found.income[2] * np.log(spent)
+    log_income = np.where(np.isnan(verified), inferred, np.log(verified))
+    today = without_misreading(shown.on_request, "requested_on", found, lasting)
+    for row in (0, 7, 20):
+        his = shown.reviews.keys["borrower_id"] == today.keys["borrower_id"].iloc[row]
+        usual = np.exp(found.spending + np.nanmean(log_income[his]))
+        np.testing.assert_allclose(today.values[row, today.features.index("spend_avg_12m")], usual, rtol=1e-5)
+
+
+def test_the_ledger_takes_lasting_income_from_the_reviews(
+    lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Matrix] = []
+
+    def seen(reviews: Matrix, neutral: Neutral) -> pd.Series:
+        taken.append(reviews)
+        return lasting_income(reviews, neutral)
+
+    monkeypatch.setattr(causes, "lasting_income", seen)
+    some = lender.conflicts[:3]
+    lender.ledger.conflicts(some)
+    whole = reread(lender.book, some, lender.settings.features).reviews.keys["review_id"]
+    assert taken
+    assert all(list(matrix.keys["review_id"]) == list(whole) for matrix in taken)
+
+
+def test_the_limit_on_the_day_of_the_request_knows_all_that_had_happened(lender: Lender) -> None:
+    seen, fresh = (
+        reread(lender.book, lender.conflicts, lender.settings.features, late) for late in (False, True)
+    )
+    for name in ("bureau_new_loans_3m", "bureau_lenders"):
+        today, up_to_date, late = (
+            matrix.values[:, matrix.features.index(name)]
+            for matrix in (seen.on_request, fresh.requests, seen.requests)
+        )
+        np.testing.assert_array_equal(today, up_to_date)
+        assert (today != late).any()
+
+
 def test_the_recorded_limits_leave_release_snapshots_as_they_were_and_others_move_them(
     lender: Lender,
 ) -> None:
@@ -264,3 +316,16 @@ def test_the_lag_audit_scores_every_conflict_once_with_each_stream(lender: Lende
     held = (audit["pd_fresh"] > cutoff) & (audit["limit_change"] >= 0) & stays.to_numpy()
     assert held.any()
     assert not audit.loc[held, "removed"].any()
+
+
+def test_equally_large_causes_lead_alone_nowhere(simulated: Explanation) -> None:
+    tied = pd.DataFrame(0.0, index=range(4), columns=list(CAUSES))
+    tied.loc[0, ["policy", "misread"]] = 0.5
+    tied.loc[1, "policy"], tied.loc[2, "policy"] = 1.0, 1.0
+    tied.loc[3, "residual"] = 1.0
+    some = replace(simulated, conflicts=simulated.conflicts.iloc[:4])
+    parameters = ExplanationParameters(
+        bootstrap_draws=10, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0
+    )
+    told = with_causes(some, tied, None, None, parameters).summary["causes"]["dominant"]
+    assert told == dict.fromkeys(CAUSES, 0) | {"policy": 2, "residual": 1}

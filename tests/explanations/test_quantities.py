@@ -89,3 +89,8 @@ def test_an_axis_names_a_unit_only_where_it_needs_one() -> None:
     assert unit_name("d", "RMB") == Text("days", "天")
     assert unit_name("TWD", "TWD") == same("TWD")
     assert unit_name("n", "RMB") == same("")
+
+
+@pytest.mark.parametrize(("part", "written"), [(-0.17, "−17%"), (-0.001, "0%"), (0.5, "50%")])
+def test_a_negative_share_bears_a_minus_and_nothing_bears_none(part: float, written: str) -> None:
+    assert share(part, digits=0) == written

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataFault
+from data.schema import STREAMS
 from features.catalogue import PROTECTED
 from features.streams import read_streams
 
@@ -52,6 +53,26 @@ def test_rows_of_a_borrower_who_is_not_in_the_block_are_a_fault(frames, memory_b
     fewer = frames["borrowers"].iloc[1:].reset_index(drop=True)
     with pytest.raises(DataFault, match="Borrower 100 stands in a block of other borrowers"):
         read_streams(memory_book(frames | {"borrowers": fewer}), 0)
+
+
+def test_streams_of_some_borrowers_are_theirs_alone(frames, memory_book):
+    whole, places = read_streams(memory_book(frames), 0), [1, 3, 4]
+    some = read_streams(memory_book(frames), 0, np.append(whole.borrower_ids[places], 10**9))
+    assert np.array_equal(some.borrower_ids, whole.borrower_ids[places])
+    for part in ("opened", "region"):
+        assert np.array_equal(getattr(some, part), getattr(whole, part)[places])
+    pairs = [
+        (some.reviews, whole.reviews),
+        *((some.observed[name], whole.observed[name]) for name in STREAMS),
+    ]
+    for kept, read in pairs:
+        offsets = read.events.offsets
+        rows = np.concatenate([np.arange(offsets[at], offsets[at + 1]) for at in places])
+        assert len(kept.events.occurred) == len(rows)
+        assert np.array_equal(kept.events.visible, read.events.visible[rows])
+        assert np.array_equal(np.diff(kept.events.offsets), np.diff(offsets)[places])
+        for name, column in kept.values.items():
+            assert np.array_equal(column, read.values[name][rows], equal_nan=True)
 
 
 def test_a_stream_is_dark_from_the_first_day_of_an_outage_to_the_day_before_its_end(

@@ -9,56 +9,23 @@ from hypothesis import strategies as st
 from data.errors import DataFault
 from models import codes
 from models.codes import coded_splits, scorer_of
-from models.trees import MISSING_NAN, ZERO_BAND, Trees, trees_of
+from models.trees import MISSING_NAN, Trees, trees_of
+from tests.models.boosters import MISSING, QUIET, drawn_values, fitted
 
-QUIET = {
-    "verbosity": -1,
-    "num_threads": 1,
-    "deterministic": True,
-    "min_data_in_leaf": 3,
-    "min_data_in_bin": 1,
-}
-MISSING = {
-    "none": {"use_missing": False},
-    "zero": {"zero_as_missing": True},
-    "nan": {},
-    "monotone": {"monotone_constraints": [1, -1, 0, 0]},
-    "binary": {"objective": "binary"},
-}
-AWKWARD = np.array(
-    [0.0, -0.0, ZERO_BAND, -ZERO_BAND, 1e-36, -1e-36, 2e-35, -2e-35, np.nan, np.inf, -np.inf], np.float32
-)
-
-
-def values_of(rng: np.random.Generator, rows: int, awkward: float) -> np.ndarray:
-    values = rng.normal(size=(rows, 4)).round(1).astype(np.float32)
-    odd = rng.random(values.shape) < awkward
-    values[odd] = rng.choice(AWKWARD, odd.sum())
-    return values
-
-
-def booster(rng: np.random.Generator, parameters: dict, *, missing: bool, trees: int = 12) -> lgb.Booster:
-    values = values_of(rng, 300, 0.3)
-    values[~np.isfinite(values)] = np.nan if missing else 1.5
-    label = np.nan_to_num(values[:, 0]) - values[:, 1] ** 2 + rng.normal(size=len(values))
-    label[np.isnan(label)] = 2.0
-    if parameters.get("objective") == "binary":
-        label = (label > 0).astype(float)
-    chosen = QUIET | {"objective": "regression", "num_leaves": 15} | parameters
-    return lgb.train(chosen, lgb.Dataset(values, label, params=chosen), trees)
+KINDS = MISSING | {"monotone": {"monotone_constraints": [1, -1, 0, 0]}, "binary": {"objective": "binary"}}
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 100_000),
-    kind=st.sampled_from(sorted(MISSING)),
+    kind=st.sampled_from(sorted(KINDS)),
     missing=st.booleans(),
     rows=st.integers(0, 200),
 )
 def test_the_score_is_lightgbms_to_the_bit(seed, kind, missing, rows):
     rng = np.random.default_rng(seed)
-    model = booster(rng, MISSING[kind], missing=missing)
-    values = values_of(rng, rows, 0.5)
+    model = fitted(rng, KINDS[kind], missing=missing, trees=12)
+    values = drawn_values(rng, rows, 4, 0.5)
     found = scorer_of(trees_of(model)).raw(values)
     expected = model.predict(values, raw_score=True) if rows else np.zeros(0)
     np.testing.assert_array_equal(found, expected)
@@ -68,14 +35,14 @@ def test_the_score_is_lightgbms_to_the_bit(seed, kind, missing, rows):
 def test_threads_do_not_show(threads, monkeypatch):
     monkeypatch.setattr(codes, "_FEWEST_ROWS", 50)
     rng = np.random.default_rng(5)
-    model, values = booster(rng, {}, missing=True), values_of(rng, 1_001, 0.3)
+    model, values = fitted(rng, {}, missing=True, trees=12), drawn_values(rng, 1_001, 4, 0.3)
     found = scorer_of(trees_of(model)).raw(values, threads)
     np.testing.assert_array_equal(found, model.predict(values, raw_score=True))
 
 
 def test_rows_that_lie_apart_in_memory_are_scored_alike():
     rng = np.random.default_rng(6)
-    model, values = booster(rng, {}, missing=True), values_of(rng, 400, 0.3)
+    model, values = fitted(rng, {}, missing=True, trees=12), drawn_values(rng, 400, 4, 0.3)
     scorer = scorer_of(trees_of(model))
     np.testing.assert_array_equal(scorer.raw(np.asfortranarray(values)[::3]), scorer.raw(values)[::3])
 
@@ -84,7 +51,7 @@ def test_rows_that_lie_apart_in_memory_are_scored_alike():
 def test_other_kinds_of_boosting_are_scored_as_well(boosting):
     rng = np.random.default_rng(7)
     parameters = {"boosting": boosting, "bagging_freq": 1, "bagging_fraction": 0.7}
-    model, values = booster(rng, parameters, missing=True), values_of(rng, 300, 0.3)
+    model, values = fitted(rng, parameters, missing=True, trees=12), drawn_values(rng, 300, 4, 0.3)
     found = scorer_of(trees_of(model)).raw(values)
     np.testing.assert_allclose(found, model.predict(values, raw_score=True), rtol=0, atol=1e-12)
 

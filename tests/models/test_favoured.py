@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.favoured import favoured, favoured_by_share
+from models.favoured import favoured, favoured_by_share, in_any_window
 from models.parameters import FavouredParameters
 
 HALF_A_YEAR = FavouredParameters(window_days=182, raise_from=1.15)
@@ -168,3 +168,19 @@ def test_both_ways_of_being_favoured_give_the_same_columns():
     by_share = favoured_by_share(requests_of((7, 0, 1, 0)), reviews, 8.0)
     by_raise = favoured(requests_of((7, 0, 1, 0)), reviews_of((1, 7, 9, 1_000.0, 2_000, 1)), HALF_A_YEAR)
     pd.testing.assert_series_equal(by_share.dtypes, by_raise.dtypes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    reviewed=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 500)), min_size=1, max_size=12),
+    asked=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 500)), max_size=8),
+)
+def test_reviews_in_a_window_are_those_of_the_same_borrower_that_lie_near_enough_before(reviewed, asked):
+    reviews = reviews_of(*((i, who, ago, 1.0, 1.0, 1.0) for i, (who, ago) in enumerate(reviewed)))
+    reviews = reviews.sort_values(["borrower_id", "reviewed_on"], ignore_index=True)
+    requests = requests_of(*((who, ago, 1.0, 0.0) for who, ago in asked))
+    found = in_any_window(requests, reviews, HALF_A_YEAR)
+    ago_of = (DAY - reviews["reviewed_on"].to_numpy().astype("datetime64[D]")).astype(int)
+    days = list(zip(reviews["borrower_id"], ago_of, strict=True))
+    expected = [any(who == other and 0 <= ago - since <= 182 for other, since in asked) for who, ago in days]
+    assert list(found) == expected

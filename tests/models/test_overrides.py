@@ -100,3 +100,8 @@ def test_slips_hidden_in_a_simulated_book_are_found_and_hardly_anything_else(
     assert hidden[flagged].mean() >= 0.9
     assert flagged[hidden].mean() >= 0.9
     assert np.median(factor[flagged & hidden]) == pytest.approx(np.exp(0.7), rel=0.05)
+
+
+def test_a_model_that_meets_most_limits_exactly_tells_no_override() -> None:
+    gaps = np.append(np.zeros(1001), 1e-9)
+    np.testing.assert_array_equal(found(reviews_of(gaps)), np.ones(1002))

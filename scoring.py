@@ -1,0 +1,134 @@
+"""The books of a scorecard: worlds simulated, explained by each fit of the models, and held against the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stages
+from commandline import Console
+from data.errors import DataFault
+from settings import Settings, code_digest, of_world
+
+if TYPE_CHECKING:
+    from data.book import Book
+    from explanations.scored import Scored
+    from features.matrix import Matrix
+    from models.limit_model import LimitModel
+    from models.release_model import ReleaseModel
+
+
+def scored_books(
+    settings: Settings, seed: int, scenarios: list[str], refits: int, out: Path, console: Console
+) -> Iterator[Scored]:
+    """Each scenario of one world as each fit of the models decides it, kept in a file each, and the null change.
+
+    All are explained with models of the baseline: those that the lender had when the scenario began.
+    """
+    import tempfile
+
+    from explanations.scorecard import NULL_CHANGE
+    from explanations.scored import load, save
+
+    made = of_world(settings, seed, "baseline")
+    # Books of other parameters, or of other code, are not taken for these.
+    groups = {"code": code_digest()} | {
+        part.name: getattr(made, part.name).model_dump(mode="json") for part in fields(Settings)
+    }
+    key = hashlib.sha256(json.dumps(groups, sort_keys=True).encode()).hexdigest()[:12]
+    fits: list[tuple[LimitModel, ReleaseModel]] = []
+    for name in [*scenarios, NULL_CHANGE] if "baseline" in scenarios else scenarios:
+        null = name == NULL_CHANGE
+        paths = [
+            out / "books" / f"{name}-seed{seed}-fit{fit}-{key}.parquet"
+            for fit in range(1 if null else refits + 1)
+        ]
+        if not all(path.is_file() for path in paths):
+            world = _null_changed(made) if null else of_world(settings, seed, name)
+            fits = fits or _baseline_fits(made, refits, console)
+            with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+                book = stages.simulate(world, Path(folder) / "book", console)
+                requests, reviews = stages.matrices(book, world, console)
+                for fit, path in enumerate(paths):
+                    if not path.is_file():
+                        models = _fit_both(book, requests, reviews, world, console) if null else fits[fit]
+                        place = (seed, name, fit)
+                        save(_score_book(place, book, requests, reviews, *models, world, console), path)
+        for fit, path in enumerate(paths):
+            yield load(path, seed, name, fit)
+
+
+def _null_changed(settings: Settings) -> Settings:
+    """Parameters that say the same in other words: other blocks, a policy renewed unchanged, an unused scenario."""
+    world, borrowers = settings.world, settings.simulation.borrowers
+    halves = [
+        regime.model_copy(update={"months": months})
+        for regime in world.policy.schedule
+        for months in (1, regime.months - 1)
+        if months
+    ]
+    policy = world.policy.model_copy(update={"schedule": tuple(halves)})
+    unused = {name: said for name, said in world.scenarios.items() if name == settings.simulation.scenario}
+    return replace(
+        settings,
+        blocks=settings.blocks.model_copy(update={"size": max(min(settings.blocks.size, borrowers) // 3, 1)}),
+        world=world.model_copy(update={"policy": policy, "scenarios": unused}),
+    )
+
+
+def _baseline_fits(
+    settings: Settings, refits: int, console: Console
+) -> list[tuple[LimitModel, ReleaseModel]]:
+    """The models of a world's baseline: those of the parameters, and as other seeds of the fit give them."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        book = stages.simulate(settings, Path(folder) / "book", console)
+        requests, reviews = stages.matrices(book, settings, console)
+        fits = []
+        for refit in range(refits + 1):
+            training = settings.training.model_copy(update={"seed": settings.training.seed + refit})
+            refitted = replace(settings, training=training)
+            fits.append(_fit_both(book, requests, reviews, refitted, console))
+    return fits
+
+
+def _fit_both(
+    book: Book, requests: Matrix, reviews: Matrix, settings: Settings, console: Console
+) -> tuple[LimitModel, ReleaseModel]:
+    return stages.fit_limit(book, reviews, settings, console), stages.fit_release(
+        book, requests, settings, console
+    )
+
+
+def _score_book(
+    place: tuple[int, str, int],
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+) -> Scored:
+    """The conflicts of a simulated book with the truth, the ledger's answer and the features'."""
+    from data.mechanisms import CAUSES
+    from explanations.scored import observables, scored
+
+    limit_score = stages.score_reviews(reviews, limit)
+    decided, members = stages.cohorts(book, requests, reviews, limit_score, release, settings)
+    conflicts = decided[members.conflict].reset_index(drop=True)
+    ids = conflicts["request_id"].to_numpy()
+    causes = stages.split_causes(book, reviews, limit_score, limit, release, ids, settings, console)
+    if causes is None:
+        raise DataFault(f"{book.path} has no dates, so there are no causes to score; take a simulated book.")
+    kept = stages.true_conflicts_of(book, conflicts, limit, release, settings, console)
+    contributions = stages.group_contributions(
+        book, requests, conflicts, decided[members.reference], release, console
+    )
+    observed = observables(conflicts, requests, reviews)
+    return scored(place, conflicts, causes[list(CAUSES)].to_numpy(), kept, contributions, observed)
