@@ -17,6 +17,7 @@ import settings
 import workbench
 from commandline import common_options
 from data.book import Book
+from data.errors import DataFault
 from data.mechanisms import CAUSES
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
 from settings import Settings
@@ -503,6 +504,18 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
     ]
     assert measures[4][1:] == (5.0, "times", "≤ 10.5")
     assert [note.partition(" ")[0] for note in notes] == ["No", "The"]
+
+
+def test_the_time_of_a_run_is_that_of_one_that_leaves_a_report(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
+    table = real_data / "german_credit" / "german_credit.csv"
+    assert benchmark._wall_of_run(mapping, table) > 1
+    (tmp_path / "workbench.py").touch()
+    monkeypatch.setattr(benchmark, "PROJECT", tmp_path)
+    with pytest.raises(DataFault, match="left no report"):
+        benchmark._wall_of_run(mapping, table)
 
 
 def test_a_public_book_that_is_absent_is_not_measured(
