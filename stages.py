@@ -81,12 +81,21 @@ def matrices(
     engine: Engine | None = None,
     kinds: tuple[Kind, ...] = ("request", "review"),
 ) -> tuple[Matrix, ...]:
-    """The snapshots of all requests and reviews of a book, a matrix for each kind that is asked for."""
+    """The snapshots of all requests and reviews of a book, a matrix for each kind that is asked for.
+
+    Reviews of a dated book that have a part in nothing (before history begins) are left out.
+    """
     from features.matrix import whole_matrices
+    from training.periods import first_month_of_reviews
 
     with console.step(f"Reading what was visible at each {' and '.join(kinds)}", book.blocks) as move:
         return whole_matrices(
-            book, kinds, settings.features, engine or settings.blocks.local, console.track(move)
+            book,
+            kinds,
+            settings.features,
+            engine or settings.blocks.local,
+            console.track(move),
+            first_month_of_reviews(settings.training.periods, settings.models.favoured.window_days),
         )
 
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.book import Book
+from data.errors import DataFault
 from data.randomness import Floats
 from data.world import LimitReviews
+
+
+def rules_of(book: Book) -> LimitReviews:
+    """The lender's rules for limits, as the book tells them.
+
+    Raises:
+        DataFault: The book does not tell them.
+    """
+    try:
+        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
+    except (KeyError, ValueError) as error:
+        raise DataFault(
+            f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again."
+        ) from error
 
 
 def ruled_limit(

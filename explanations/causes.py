@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
-from data.limit_rules import recorded_slip, replayed_limits
+from data.limit_rules import recorded_slip, replayed_limits, rules_of
 from data.mechanisms import CAUSES, SUBSETS, shapley_shares
 from data.randomness import Draws
 from explanations.limits_in_force import reviews_in_force, with_limits
@@ -28,7 +28,7 @@ from features.matrix import Matrix
 from features.parameters import FeatureParameters
 from features.reread import Reread, reread_both
 from models.boosted import Floats
-from models.decisions import limit_rules, undecidable
+from models.decisions import undecidable
 from models.favoured import in_any_window
 from models.limit_model import LimitModel
 from models.overrides import unrecorded_override
@@ -49,7 +49,7 @@ class Ledger:
 
     Attributes:
         book: A dated book.
-        reviews: Limit snapshots of all reviews of the book, from which the estimates are made.
+        reviews: Limit snapshots of the reviews of history, from which the estimates are made.
         limit_score: The limit model's score of each of them (log-RMB).
         limit: The limit model.
         release: The release model.
@@ -114,9 +114,9 @@ class Ledger:
         An override that nobody recorded has moved the assessed limit, a recorded slip the limit that the rules gave;
         the model's limit knows of neither and takes both.
         """
-        rules, policy = limit_rules(self.book), self.book.whole("policy")
+        rules, policy = rules_of(self.book), self.book.whole("policy")
         recorded = shown.reviews.keys
-        slip, override = recorded_slip(recorded, rules), hidden.loc[recorded["review_id"]].to_numpy()
+        slip, override = recorded_slip(recorded, rules), hidden.reindex(recorded["review_id"], fill_value=1.0).to_numpy()
         none = np.ones(len(slip))
         dated = recorded[["review_id", "borrower_id", "reviewed_on"]]
         in_force = reviews_in_force(shown.requests.keys, dated)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.book import Book
-from data.limit_rules import recorded_slip
+from data.limit_rules import recorded_slip, rules_of
 from data.mechanisms import SUBSETS
 from data.replay import replay, script_of
 from features.parameters import FeatureParameters
 from features.reread import Reread, reread
 from models.boosted import Floats
-from models.decisions import limit_rules, undecidable
+from models.decisions import undecidable
 from models.limit_model import LimitModel
 from models.parameters import ModelsParameters
 from models.release_model import ReleaseModel
@@ -63,7 +63,7 @@ def true_conflicts(
     """
     at = {subset: column for column, subset in enumerate(SUBSETS)}
     kept = np.zeros((len(request_ids), len(SUBSETS)))
-    policy, rules = book.whole("policy"), limit_rules(book)
+    policy, rules = book.whole("policy"), rules_of(book)
     for done, (on, shown, to_review) in enumerate(_worlds(book, request_ids, features), start=1):
         reviews = shown.reviews.keys[["review_id", "borrower_id", "reviewed_on", "limit_before"]].assign(
             limit_score=limit.score(to_review.reviews.values),

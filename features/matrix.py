@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
 from data.errors import DataFault
+from data.limit_rules import recorded_slip, rules_of
 from data.months import month_index, to_days
 from features.catalogue import catalogue_of
 from features.context import context
@@ -59,16 +60,26 @@ def request_matrix(
 
 
 def review_matrix(
-    book: Book, block: int, parameters: FeatureParameters, streams: Streams | None = None
+    book: Book,
+    block: int,
+    parameters: FeatureParameters,
+    streams: Streams | None = None,
+    since: int | None = None,
 ) -> Matrix:
     """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
 
-    Keys are the columns of `limit_reviews`; a dated book adds `region` and `month` (of history). `streams` are the
-    block's, where they are at hand.
+    Keys are the columns of `limit_reviews`; a dated book adds `region`, `month` (of history) and `slip`, the factor
+    of a recorded departure from the lender's rules (`recorded_slip`). `streams` are the block's, where they are at
+    hand; reviews before the month `since` of a dated book are left out.
     """
     reviews = plain(book.table("limit_reviews", block))
     if not book.dated:
         return _flat(book, block, reviews, catalogue_of(book).limit)
+    # Before any is left out: a slip is told by the reviews that went before.
+    reviews = reviews.assign(slip=recorded_slip(reviews, rules_of(book)))
+    if since is not None:
+        month = month_index(to_days(reviews["reviewed_on"]), str(book.manifest.first_month))
+        reviews = reviews[month >= since].reset_index(drop=True)
     return limit_rows(book, streams or read_streams(book, block), reviews, "reviewed_on", parameters)
 
 
@@ -112,6 +123,7 @@ def whole_matrices(
     parameters: FeatureParameters,
     engine: Engine = HERE,
     track: Track[Any] = untracked,
+    since: int | None = None,
 ) -> tuple[Matrix, ...]:
     """The matrices of all requests or reviews of a book, made block by block; its streams are read once for all.
 
@@ -121,6 +133,7 @@ def whole_matrices(
         parameters: How features are read.
         engine: Where the blocks are read; changes nothing in the result.
         track: Follows the blocks as they are done.
+        since: The first month of history whose reviews are wanted; all, if not given or if the book has no dates.
 
     Returns:
         A matrix for each kind.
@@ -128,6 +141,7 @@ def whole_matrices(
     catalogue, rows = catalogue_of(book), book.manifest.rows
     features = [catalogue.release if kind == "request" else catalogue.limit for kind in kinds]
     tables = ["draw_requests" if kind == "request" else "limit_reviews" for kind in kinds]
+    # Of what is never filled the system gives no memory.
     values = [
         np.empty((rows[table], len(names)), dtype=np.float32)
         for table, names in zip(tables, features, strict=True)
@@ -135,7 +149,7 @@ def whole_matrices(
     keys: list[list[pd.DataFrame]] = [[] for _ in kinds]
     filled = [0] * len(kinds)
     # Absolute: a worker elsewhere has another current folder.
-    sent = partial(_of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters)
+    sent = partial(_of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters, since=since)
     for matrices in track(engine.map_blocks(sent, range(book.blocks)), book.blocks):
         for place, matrix in enumerate(matrices):
             # Copied into place as they come, so that a matrix never lies in memory twice.
@@ -144,8 +158,8 @@ def whole_matrices(
             filled[place] = end
             keys[place].append(matrix.keys)
     return tuple(
-        Matrix(pd.concat(parts, ignore_index=True), made, names)
-        for parts, made, names in zip(keys, values, features, strict=True)
+        Matrix(pd.concat(parts, ignore_index=True), made[:count], names)
+        for parts, made, count, names in zip(keys, values, filled, features, strict=True)
     )
 
 
@@ -154,10 +168,14 @@ def whole_matrix(book: Book, kind: Kind, parameters: FeatureParameters, engine: 
     return whole_matrices(book, (kind,), parameters, engine)[0]
 
 
-def _of_block(book: Book, block: int, kinds: tuple[Kind, ...], parameters: FeatureParameters) -> list[Matrix]:
+def _of_block(
+    book: Book, block: int, kinds: tuple[Kind, ...], parameters: FeatureParameters, since: int | None
+) -> list[Matrix]:
     streams = read_streams(book, block) if book.dated else None
     return [
-        (request_matrix if kind == "request" else review_matrix)(book, block, parameters, streams)
+        request_matrix(book, block, parameters, streams)
+        if kind == "request"
+        else review_matrix(book, block, parameters, streams, since)
         for kind in kinds
     ]
 

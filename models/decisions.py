@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 
 from data.book import Book
 from data.errors import DataFault
-from data.limit_rules import recorded_slip
-from data.world import LimitReviews
 from features.catalogue import catalogue_of
 from features.matrix import Matrix
 from models.boosted import Floats
@@ -61,8 +58,7 @@ def decide_requests(
     scored = reviews.keys.assign(limit_score=limit_score)
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
-        slip = recorded_slip(reviews.keys, limit_rules(book))
-        slip = slip * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
+        slip = scored["slip"] * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
         shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
     else:
@@ -83,16 +79,6 @@ def undecidable(book: Book, requests: Matrix, release: ReleaseModel) -> NDArray[
     """Requests on which the data do not allow a decision."""
     bureau = [feature.name for feature in catalogue_of(book).features if feature.stream == BUREAU]
     return data_missing(requests, bureau, release.unreadable(requests.values))
-
-
-def limit_rules(book: Book) -> LimitReviews:
-    """The lender's rules for limits, as the book tells them."""
-    try:
-        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
-    except (KeyError, ValueError) as error:
-        raise DataFault(
-            f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again."
-        ) from error
 
 
 def _share_cutoff(book: Book, probability: NDArray[np.float64]) -> float:

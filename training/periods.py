@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,31 @@ from data.book import Book
 from data.errors import CallError
 from data.months import to_days
 from models.boosted import Boosted
-from training.parameters import TrainingParameters
+from training.parameters import PeriodParameters, TrainingParameters
 from training.splits import label_known, splits_by_hash, splits_by_period
 
 
-def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.str_]:
+def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical:
     """The split of each draw request."""
     return _splits(book, keys, "requested_on", parameters)
 
 
-def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.str_]:
+def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical:
     """The split of each limit review."""
     return _splits(book, keys, "reviewed_on", parameters)
+
+
+def first_month_of_reviews(periods: PeriodParameters, window_days: int) -> int:
+    """The first month of history whose reviews have a part in anything.
+
+    No earlier one is trained on or judged, nor can it favour a request that is judged.
+
+    Args:
+        periods: The last month of each period.
+        window_days: How long a review favours (days).
+    """
+    first_judged = periods.calibration_until + 1
+    return min(1, first_judged - math.ceil(window_days / 28))  # no month is shorter
 
 
 def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> NDArray[np.bool_]:
@@ -55,7 +69,7 @@ def require_same_splits(model: Boosted, book: Book, parameters: TrainingParamete
         )
 
 
-def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> NDArray[np.str_]:
+def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> pd.Categorical:
     first_month = book.manifest.first_month
     if first_month is None:
         # By the lender's own ids, so that another order of the file's rows is the same split.

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from data.months import month_index, month_start
@@ -20,12 +21,14 @@ OUTSIDE = "outside"
 SPLITS = (TRAIN, EARLY_STOPPING, CALIBRATION, OUT_OF_TIME)
 """The splits in their order; a dated row before, after or between them is `OUTSIDE`."""
 
+NAMES = (*SPLITS, OUTSIDE)
+
 Days = NDArray[np.int32]
-Names = NDArray[np.str_]
 
 
-def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> Names:
-    """The split of each row of a dated book.
+
+def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> pd.Categorical:
+    """The split of each row of a dated book (one of `NAMES`, a byte a row).
 
     Args:
         days: Days since 1970-01-01 of the reviews or requests.
@@ -40,10 +43,13 @@ def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) ->
         periods.calibration_until,
         periods.out_of_time_until,
     )
-    return np.array([OUTSIDE, *SPLITS, OUTSIDE])[np.searchsorted(ends, month, side="left")]
+    place = np.searchsorted(ends, month, side="left").astype(np.int8)
+    outside = np.int8(len(SPLITS))
+    codes = np.array([outside, *range(len(SPLITS)), outside], dtype=np.int8)[place]
+    return pd.Categorical.from_codes(codes, list(NAMES))
 
 
-def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> Names:
+def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categorical:
     """The split of each row of an undated book, by the hash of its id: the same in every order and extract.
 
     What stands for out of time here is the share held out.
@@ -51,7 +57,7 @@ def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> Names:
     hashed = [int.from_bytes(hashlib.blake2b(str(id_).encode(), digest_size=8).digest()) for id_ in ids]
     place = np.array(hashed, dtype=np.uint64) / 2.0**64
     ends = np.cumsum([shares.train, shares.early_stopping, shares.calibration])
-    return np.array(SPLITS)[np.searchsorted(ends, place, side="right")]
+    return pd.Categorical.from_codes(np.searchsorted(ends, place, side="right").astype(np.int8), list(NAMES))
 
 
 def label_known(days: Days, first_month: str, periods: PeriodParameters) -> NDArray[np.bool_]:

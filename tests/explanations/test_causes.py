@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data.book import Book, open_book, write_part
-from data.limit_rules import recorded_slip, replayed_limits
+from data.limit_rules import recorded_slip, replayed_limits, rules_of
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
 from data.schema import DATED_TABLES, STREAMS
 from explanations import causes
@@ -23,7 +23,7 @@ from explanations.parameters import ExplanationParameters
 from explanations.truth import true_conflicts
 from features.matrix import Matrix, whole_matrix
 from features.reread import reread
-from models.decisions import decide_requests, limit_rules
+from models.decisions import decide_requests
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from settings import Settings
@@ -148,7 +148,7 @@ def test_a_slip_that_refused_is_never_genuine_risk(lender: Lender) -> None:
 
 def without_record(lender: Lender, out: Path) -> tuple[Lender, np.ndarray]:
     """The lender with slips put into `limit_assessed`, so that the rules give them, and the ids of these reviews."""
-    rules, s = limit_rules(lender.book), lender.settings
+    rules, s = rules_of(lender.book), lender.settings
     shutil.copytree(lender.book.path, out)
     ids = []
     for block in range(lender.book.blocks):
@@ -172,7 +172,7 @@ def test_an_override_without_record_is_blamed_on_errors_as_a_recorded_slip_is(
 ) -> None:
     hiding, ids = without_record(lender, tmp_path / "book")
     hidden = hiding.reviews.keys["review_id"].isin(ids)
-    assert (recorded_slip(hiding.reviews.keys, limit_rules(hiding.book))[hidden] == 1).all()
+    assert (recorded_slip(hiding.reviews.keys, rules_of(hiding.book))[hidden] == 1).all()
     blamed = shapley_shares(by_ledger)[:, CAUSES.index("error")]
     favoured_by = lender.decided.set_index("request_id").loc[lender.conflicts, "review_id"]
     slipped = favoured_by.isin(ids).to_numpy() & (blamed > 0.1)
@@ -188,7 +188,7 @@ def test_an_override_without_record_is_blamed_on_errors_as_a_recorded_slip_is(
 
 def test_the_record_replays_to_itself(lender: Lender) -> None:
     reviews = lender.book.whole("limit_reviews")
-    rules = limit_rules(lender.book)
+    rules = rules_of(lender.book)
     before, after = replayed_limits(
         reviews, reviews["limit_assessed"].to_numpy(np.float64), recorded_slip(reviews, rules), rules
     )
