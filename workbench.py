@@ -459,7 +459,7 @@ def _finish(
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:
-        figures = write_explanation(explanation, limit, release, folder)
+        figures = write_explanation(explanation, limit, release, folder, home / "cache")
         (folder / "run.json").write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

@@ -19,9 +19,15 @@ SUMMARY = "summary.json"
 
 
 def write_explanation(
-    explanation: Explanation, limit: LimitModel, release: ReleaseModel, folder: Path
+    explanation: Explanation,
+    limit: LimitModel,
+    release: ReleaseModel,
+    folder: Path,
+    cache_folder: Path | None = None,
 ) -> list[str]:
     """Writes tables, models, summary, figures and report; the same explanation gives the same bytes.
+
+    What all reports share is kept in the cache folder, if there is one.
 
     Returns:
         Names of the figures.
@@ -44,7 +50,7 @@ def write_explanation(
     (folder / "limit_model.txt").write_text(limit.text, encoding="utf-8", newline="\n")
     text = json.dumps(explanation.summary, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
     (folder / SUMMARY).write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    write_report(explanation, folder / REPORT)
+    write_report(explanation, folder / REPORT, cache_folder)
     return [path.name for path in write_figures(explanation, folder)]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import vl_convert
 
 from data.atomic import whole_file
 from explanations.cases import Case, chosen_cases
@@ -56,6 +55,7 @@ from explanations.provenance import (
 )
 from explanations.quantities import count, push
 from explanations.reliability_chart import reliability_chart
+from explanations.vega import vega_script
 from explanations.waterfalls import Model, cutoff_rows, in_languages, waterfall_specs
 from explanations.words import Text, joined, say, say_of
 
@@ -66,14 +66,14 @@ TOP_FEATURES = 15
 DISTRIBUTIONS = 6
 
 
-def write_report(explanation: Explanation, path: Path) -> None:
+def write_report(explanation: Explanation, path: Path, cache_folder: Path | None = None) -> None:
     """Writes the report to `path`; the same explanation gives the same bytes."""
     with whole_file(path) as aside:
-        aside.write_text(report_html(explanation), encoding="utf-8", newline="\n")
+        aside.write_text(report_html(explanation, cache_folder), encoding="utf-8", newline="\n")
 
 
-def report_html(explanation: Explanation) -> str:
-    """The whole page: styles, scripts, charts and tables."""
+def report_html(explanation: Explanation, cache_folder: Path | None = None) -> str:
+    """The whole page: styles, scripts (kept in the cache folder, if there is one), charts and tables."""
     rows = contrast_rows(explanation)
     cases = chosen_cases(explanation)
     charts = _charts(explanation, rows)
@@ -93,7 +93,7 @@ def report_html(explanation: Explanation) -> str:
             charts=charts,
             cases=cases,
             page_data=script_json(page),
-            libraries=_libraries(),
+            libraries=vega_script(cache_folder),
             style=_text_of("report.css"),
             script=_text_of("report.js"),
             colours={"ink": INK, "muted": MUTED, "line": LINE, "against": AGAINST, "favour": FAVOUR},
@@ -231,13 +231,6 @@ def _case_data(case: Case) -> dict[str, Any]:
         "release": in_languages(case.steps["release"]),
         "cutoff": cutoff_rows(case.cutoff),
     }
-
-
-@cache
-def _libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, inside a function, since it was made to be a module."""
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script")
-    return f'(function () {{\n"use strict";\n{bundle}\n}})();'
 
 
 def _text_of(name: str) -> str:

@@ -76,7 +76,9 @@ def _in(language: Language, values: dict[str, Text | str]) -> dict[str, str]:
 
 @cache
 def _statements() -> dict[str, Text]:
-    raw = yaml.safe_load((Path(__file__).parent / "report_words.yaml").read_text(encoding="utf-8"))
+    text = (Path(__file__).parent / "report_words.yaml").read_text(encoding="utf-8")
+    # The same loader in C, where PyYAML has it, reads ten times as fast.
+    raw = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return dict(_flat(raw, ""))
 
 

@@ -76,5 +76,5 @@ def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParam
         borrowers = book.whole("borrowers", ["borrower_id", "source_id"]).set_index("borrower_id")[
             "source_id"
         ]
-        return splits_by_hash(borrowers.loc[keys["borrower_id"]], parameters.shares)
+        return splits_by_hash(borrowers.loc[keys["borrower_id"]].tolist(), parameters.shares)
     return splits_by_period(to_days(keys[date]), first_month, parameters.periods)
