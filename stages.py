@@ -178,8 +178,8 @@ def explain(
     with console.step("Explaining every conflict", trees) as move:
         explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
     ids = explanation.conflicts["request_id"].to_numpy()
-    causes = split_causes(book, reviews, limit_score, limit, release, ids, settings, console)
-    audit = audit_lag(book, decided, limit, release, explanation, settings, console)
+    causes = split_causes(book, reviews, limit_score, limit, release, ids, settings, console, engine)
+    audit = audit_lag(book, decided, limit, release, explanation, settings, console, engine)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
     return with_causes(explanation, causes, audit, checked, settings.explanations)
 
@@ -223,17 +223,18 @@ def split_causes(
     request_ids: NDArray[np.int64],
     settings: Settings,
     console: Console,
+    engine: Engine | None = None,
 ) -> pd.DataFrame | None:
     """The cause ledger of some conflicts; None where the book does not let causes be told apart."""
-    from explanations.causes import SCENES, Ledger
+    from explanations.causes import Ledger
 
     if not book.dated:
         return None
     ledger = Ledger(
         book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations
     )
-    with console.step("Splitting every conflict into its causes", SCENES) as move:
-        return ledger.shares(request_ids, move)
+    with console.step("Splitting every conflict into its causes", book.blocks) as move:
+        return ledger.shares(request_ids, engine or settings.blocks.local, console.track(move))
 
 
 def audit_lag(
@@ -244,15 +245,15 @@ def audit_lag(
     explanation: Explanation,
     settings: Settings,
     console: Console,
+    engine: Engine | None = None,
 ) -> pd.DataFrame | None:
     """The conflicts scored again with one stream fresh at a time; None where the book has no dates."""
-    from data.schema import STREAMS
     from explanations.lag_audit import lag_audit
 
     if not book.dated or not len(explanation.conflicts):
         return None
     conflicts = decided[decided["request_id"].isin(explanation.conflicts["request_id"])]
-    with console.step("Scoring again on fresh data", len(STREAMS)) as move:
+    with console.step("Scoring again on fresh data", book.blocks) as move:
         return lag_audit(
             book,
             conflicts.reset_index(drop=True),
@@ -260,7 +261,8 @@ def audit_lag(
             release,
             settings.features,
             settings.models,
-            move,
+            engine or settings.blocks.local,
+            console.track(move),
         )
 
 

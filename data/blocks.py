@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -66,13 +66,27 @@ class Processes:
             return
         # Spawned, not forked: OpenMP and Arrow threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            yield from pool.map(work, blocks)
+        with ProcessPoolExecutor(processes, context, _Given.take, (work,)) as pool:
+            yield from pool.map(_Given.done, blocks)
 
     @property
     def elsewhere(self) -> int:
         """None."""
         return 0
+
+
+class _Given:
+    """The work of a process that `Processes` started: sent once, since it may hold models, and not with each block."""
+
+    work: Callable[[Any], Any]
+
+    @classmethod
+    def take(cls, work: Callable[[Any], Any]) -> None:
+        cls.work = staticmethod(work)
+
+    @classmethod
+    def done(cls, block: Any) -> Any:
+        return cls.work(block)
 
 
 HERE = Processes()

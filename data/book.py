@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from data.atomic import whole_folder
 from data.errors import CallError, DataFault
@@ -80,8 +82,20 @@ class Book:
         """Whether the book holds this table."""
         return table in self.manifest.rows
 
-    def table(self, name: str, block: int = 0, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def table(
+        self,
+        name: str,
+        block: int = 0,
+        columns: Sequence[str] | None = None,
+        borrowers: NDArray[np.int64] | None = None,
+    ) -> pd.DataFrame:
         """One part of a table, its columns as pandas types (dates as datetime64).
+
+        Args:
+            name: The table.
+            block: The part.
+            columns: Some of its columns; all if not given.
+            borrowers: Ids of those whose rows are wanted; all if not given.
 
         Raises:
             DataFault: The book has no such table, or the part is missing or damaged.
@@ -93,6 +107,9 @@ class Book:
             read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
         except pa.ArrowException as error:
             raise DataFault(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
+        if borrowers is not None:
+            # Sorted out before rows become pandas' own, which takes longer than to read them.
+            read = read.filter(pa.array(np.isin(read["borrower_id"].to_numpy(), borrowers)))
         frame: pd.DataFrame = read.to_pandas(date_as_object=False)
         return frame
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -77,38 +78,70 @@ def months_since_raise(reviews: pd.DataFrame) -> NDArray[np.int64]:
     return (month - last.fillna(-np.inf).to_numpy()).clip(0, 999).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Reviews by their turn with the borrower, so that all borrowers' limits are carried on at once.
+
+    Attributes:
+        rows: For each turn (a borrower's first review, his second, …) the rows of the reviews whose turn it is.
+        borrower: For each turn, places of the borrowers of these.
+        borrowers: Number of borrowers.
+        month: Month of each review (since 1970).
+        before: Recorded limit before each review (RMB), of which a borrower's first counts.
+    """
+
+    rows: tuple[NDArray[np.int64], ...]
+    borrower: tuple[NDArray[np.int64], ...]
+    borrowers: int
+    month: NDArray[np.int64]
+    before: Floats
+
+
+def turns_of(reviews: pd.DataFrame) -> Turns:
+    """The turns of reviews.
+
+    Args:
+        reviews: borrower_id, reviewed_on and limit_before, all of each borrower, sorted by borrower and date.
+    """
+    turn = reviews.groupby("borrower_id", sort=False).cumcount().to_numpy()
+    who, place = np.unique(reviews["borrower_id"].to_numpy(), return_inverse=True)
+    rows = tuple(np.flatnonzero(turn == number) for number in range(int(turn.max(initial=-1)) + 1))
+    return Turns(
+        rows=rows,
+        borrower=tuple(place[at] for at in rows),
+        borrowers=len(who),
+        month=reviews["reviewed_on"].to_numpy().astype("datetime64[M]").astype(np.int64),
+        before=reviews["limit_before"].to_numpy(np.float64),
+    )
+
+
 def replayed_limits(
-    reviews: pd.DataFrame, assessed: Floats, slip: Floats, rules: LimitReviews
+    turns: Turns, assessed: Floats, slip: Floats, rules: LimitReviews
 ) -> tuple[Floats, Floats]:
     """The limit before and after each review if the reviews had assessed other limits, or slipped otherwise.
 
     Args:
-        reviews: borrower_id, reviewed_on, limit_before and limit_after, all of each borrower, sorted by borrower and
-            date. A borrower's first review starts from the recorded `limit_before`.
-        assessed: Assessed limits (RMB), one per review.
-        slip: Factor by which the executed limit departs from the ruled one, one per review (1 for none).
+        turns: The reviews. A borrower's first review starts from the recorded `limit_before`.
+        assessed: Assessed limits (RMB); the last axis is that of the reviews, any before it those of other worlds.
+        slip: Factor by which the executed limit departs from the ruled one (1 for none); as `assessed`, or one for
+            several worlds.
         rules: The lender's rules.
 
     Returns:
-        limit_before and limit_after (RMB) per review; with the record's own `limit_assessed` and slips, those that
+        limit_before and limit_after (RMB), as `assessed`; with the record's own `limit_assessed` and slips, those that
         were recorded, but for a slip's rounding.
     """
-    who = reviews["borrower_id"].to_numpy()
-    month = reviews["reviewed_on"].to_numpy().astype("datetime64[M]").astype(np.int64)
-    turn = reviews.groupby("borrower_id", sort=False).cumcount().to_numpy()
-    place = np.unique(who, return_inverse=True)[1]
-    before = reviews["limit_before"].to_numpy(np.float64).copy()
-    after = np.empty(len(before))
-    in_force = np.full(place.max(initial=-1) + 1, np.nan)
-    raised = np.full(len(in_force), -999, dtype=np.int64)
-    for number in range(int(turn.max(initial=-1)) + 1):
-        rows = np.flatnonzero(turn == number)
-        at = place[rows]
+    before = np.broadcast_to(turns.before, assessed.shape).copy()
+    after = np.empty(assessed.shape)
+    in_force = np.full((*assessed.shape[:-1], turns.borrowers), np.nan)
+    raised = np.full(in_force.shape, -999, dtype=np.int64)
+    for number, (rows, at) in enumerate(zip(turns.rows, turns.borrower, strict=True)):
         if number:
-            before[rows] = in_force[at]
-        since = (month[rows] - raised[at]).clip(0, 999)
-        limit = ruled_limit(assessed[rows], before[rows], since, rules)
-        limit = np.where(slip[rows] == 1, limit, rounded(limit * slip[rows], rules))
-        raised[at] = np.where(limit > before[rows], month[rows], raised[at])
-        after[rows] = in_force[at] = limit
+            before[..., rows] = in_force[..., at]
+        was, slipped = before[..., rows], slip[..., rows]
+        since = (turns.month[rows] - raised[..., at]).clip(0, 999)
+        limit = ruled_limit(assessed[..., rows], was, since, rules)
+        limit = np.where(slipped == 1, limit, rounded(limit * slipped, rules))
+        raised[..., at] = np.where(limit > was, turns.month[rows], raised[..., at])
+        after[..., rows] = in_force[..., at] = limit
     return before, after

@@ -86,6 +86,28 @@ def poisson(uniform: Floats, rate: Floats) -> Whole:
     return count
 
 
+def binomial(uniform: Floats, trials: Floats, chance: Floats) -> Floats:
+    """Binomial counts by inversion: the least count at which the distribution function reaches the uniform number.
+
+    Args:
+        uniform: Uniform numbers; their last axis is that of `trials` and `chance`.
+        trials: Whole numbers.
+        chance: Chance of each trial, above 0 and at most 1.
+    """
+    count = np.zeros(uniform.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = chance / (1 - chance)
+        term = (1 - chance) ** trials
+        below = term.copy()
+        for k in range(1, int(trials.max(initial=0)) + 1):
+            rows = np.flatnonzero(trials >= k)
+            # Where each trial succeeds the odds are infinite and the sum is NaN: every step is taken.
+            count[..., rows] += ~(uniform[..., rows] <= below[rows])
+            term[rows] *= (trials[rows] - k + 1) / k * odds[rows]
+            below[rows] += term[rows]
+    return count
+
+
 def repeated(counts: Whole) -> tuple[Whole, Whole]:
     """Rows and indices of events: row i stands counts[i] times, its events numbered from 0."""
     rows = np.repeat(np.arange(len(counts)), counts)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.matrix import Matrix, replaced
 from models.boosted import Floats
 
 
@@ -35,25 +34,27 @@ def reviews_in_force(keys: pd.DataFrame, reviews: pd.DataFrame) -> InForce:
     return InForce(*(_review_on(keys, reviews, days) for days in (0, 90)))
 
 
-def with_limits(requests: Matrix, in_force: InForce, limit_after: Floats) -> Matrix:
-    """Release snapshots with the features that read the limit, if reviews had put other limits in force.
+def limit_features(keys: pd.DataFrame, in_force: InForce, limit_after: Floats) -> dict[str, Floats]:
+    """The features of release snapshots that read the limit, if reviews had put other limits in force.
 
     Args:
-        requests: Release snapshots, with their keys.
+        keys: amount and balance by request.
         in_force: The reviews that count.
-        limit_after: The limit (RMB) after each review.
+        limit_after: The limit (RMB) after each review; axes before the last are those of other worlds.
+
+    Returns:
+        By feature, a value by request in each world.
     """
-    keys = requests.keys
-    known = np.append(limit_after, np.nan)  # -1 finds the last
-    today, earlier = known[in_force.today], known[in_force.earlier]
+    unknown = np.full((*limit_after.shape[:-1], 1), np.nan)
+    known = np.concatenate([limit_after, unknown], axis=-1)  # -1 finds the last
+    today, earlier = known[..., in_force.today], known[..., in_force.earlier]
     balance = keys["balance"].to_numpy(np.float64)
     amount = keys["amount"].to_numpy(np.float64)
-    by_name = {
+    return {
         "limit_change_90d": today / earlier - 1,
         "own_utilization": balance / today,
         "requested_to_available": amount / np.maximum(today - balance, 1.0),
     }
-    return replaced(requests, by_name)
 
 
 def _review_on(keys: pd.DataFrame, reviews: pd.DataFrame, days_before: int) -> NDArray[np.int64]:

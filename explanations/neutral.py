@@ -7,16 +7,16 @@ bureau ever heard of, and the true income of one borrower without payroll, stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from data.months import month_index, to_days
-from data.randomness import Draws
+from data.randomness import Draws, binomial
 from features.matrix import Matrix, replaced
 from features.parameters import FeatureParameters
 from models.boosted import Floats
@@ -40,7 +40,7 @@ class Neutral:
         spending: Log of the usual spending on the platform, relative to income.
         usual: Median by feature of consumption that says how, not how much, is spent.
         surge: Median surge of spending by calendar month (1 to 12).
-        assessment: Coefficients of the log of the assessed limit on what `_assessed_from` reads: how the lender's
+        assessment: Coefficients of the log of the assessed limit on what `assessed_from` reads: how the lender's
             system answers, whatever model comes after it.
     """
 
@@ -52,6 +52,45 @@ class Neutral:
     usual: dict[str, float]
     surge: Floats
     assessment: Floats
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Snapshots as they may have been: some draws of each, those that came out alike kept once.
+
+    Attributes:
+        matrix: The distinct outcomes, with the keys of the snapshots that they are outcomes of.
+        row: Place of that snapshot, by outcome.
+        place: Place of its outcome, by draw and snapshot.
+    """
+
+    matrix: Matrix
+    row: NDArray[np.intp]
+    place: NDArray[np.intp]
+
+
+def as_they_were(matrix: Matrix) -> Outcomes:
+    """Snapshots of which there is one outcome each."""
+    rows = np.arange(len(matrix.values))
+    return Outcomes(matrix, rows, rows[None, :])
+
+
+def distinct(*columns: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows that are equal in all columns, kept once.
+
+    Args:
+        columns: Arrays of one shape.
+
+    Returns:
+        The place of the first of each, in the flattened arrays; and for every row, in their shape, which it is.
+    """
+    code = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        found, values = pd.factorize(column.ravel())
+        code = pd.factorize(code * (len(values) + 1) + found)[0].astype(np.int64)
+    first = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.intp)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return first, code.reshape(columns[0].shape)
 
 
 TENURE_CEILING = 60.0
@@ -85,7 +124,7 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
     known = np.isfinite(verified) & np.isfinite(proxy) & np.isfinite(spent)
     income = _least_squares(np.column_stack([proxy[known], spent[known]]), verified[known])
     spending = float(np.median(spent[known] - verified[known])) if known.any() else 0.0
-    read = _assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
+    read = assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
     log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
     readable = np.isfinite(read).all(axis=1) & np.isfinite(log_assessed)
     calendar = reviews.keys["reviewed_on"].dt.month.to_numpy()
@@ -102,21 +141,21 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
     )
 
 
-def assessed_change(neutral: Neutral, seen: Matrix, then: Matrix, marketing: Floats) -> Floats:
+def assessed_change(neutral: Neutral, seen: Floats, then: Floats) -> Floats:
     """How the log of the assessed limit of each review changes with its snapshot.
 
     Args:
         neutral: Estimates from the book.
-        seen: Limit snapshots as they were.
+        seen: What the limit formula read of the snapshots as they were (`assessed_from`).
         then: The same with something neutralised.
-        marketing: The incentives that are taken away, one per review (0 or 1).
     """
-    change = _assessed_from(then, -marketing) - _assessed_from(seen, np.zeros(len(marketing)))
-    return np.nan_to_num(change) @ neutral.assessment[1:]
+    change = np.nan_to_num(then - seen)
+    # Not a product of matrices: its last bits may depend on the other rows.
+    return np.asarray(np.einsum("ij,j->i", change, neutral.assessment[1:]))
 
 
-def _assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
-    """What a limit formula reads of snapshots, in the shape in which it acts on the log of the limit."""
+def assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
+    """What a limit formula reads of snapshots and incentives, in the shape in which it acts on the log of the limit."""
     column = _columns(matrix)
     verified, proxy = column("income_verified"), column("income_proxy")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -187,8 +226,8 @@ def without_misreading(matrix: Matrix, date: str, neutral: Neutral, lasting: pd.
 
 
 def without_competition(
-    matrix: Matrix, neutral: Neutral, features: FeatureParameters, draws: Draws, draw: int
-) -> Matrix:
+    matrix: Matrix, neutral: Neutral, features: FeatureParameters, numbers: Draws, draws: int
+) -> Outcomes:
     """Snapshots without the applications and loans that competition brought, and with its index at zero.
 
     Which of them it brought nobody can see: each is dropped with the chance that the estimated pull gives it.
@@ -197,39 +236,71 @@ def without_competition(
         matrix: Snapshots of the limit or the release reader.
         neutral: Estimates from the book.
         features: How obligations are read.
-        draws: Random numbers of the borrowers of the rows.
-        draw: Number of the draw.
+        numbers: Random numbers of the borrowers of the rows.
+        draws: How many draws of what competition brought.
     """
     column = _columns(matrix)
-    changed: dict[str, Floats | float] = {}
     month = matrix.keys["month"].to_numpy(np.int64)
     region = matrix.keys["region"].to_numpy(np.int64)
     kept = {months: _kept_share(neutral, month, region, months) for months in (1, 3, 6, LOAN_MONTHS)}
 
-    def thinned(stream: str, count: Floats, months: int) -> Floats:
-        uniform = draws.uniform(f"without_competition/{stream}", index=draw)
-        known = np.nan_to_num(np.maximum(count, 0.0))
-        return np.where(np.isnan(count), np.nan, binom.ppf(uniform, known, kept[months]))
+    def uniform(stream: str) -> Floats:
+        return np.stack(
+            [numbers.uniform(f"without_competition/{stream}", index=draw) for draw in range(draws)]
+        )
 
-    counted, left = np.zeros(len(month)), np.zeros(len(month))
-    latest = np.ones(len(month))
+    def thinned(stream: str, count: Floats, months: int) -> Floats:
+        known = np.nan_to_num(np.maximum(count, 0.0))
+        return np.where(np.isnan(count), np.nan, binomial(uniform(stream), known, kept[months]))
+
+    counted = np.zeros(len(month))
+    drawn, left = {}, np.zeros((draws, len(month)))
     for name, months in APPLICATIONS:
-        count = column(name)
-        left = left + thinned(name, count - counted, months)
-        counted = count
-        changed[name] = left
-        if months == 1:
-            latest = _ratio(left, count, kept[1])
+        drawn[name] = left = left + thinned(name, column(name) - counted, months)
+        counted = column(name)
+    drawn["bureau_lenders"] = thinned("bureau_lenders", column("bureau_lenders"), LOAN_MONTHS)
+    told = uniform("late") < kept[LOAN_MONTHS]
+    rows = np.broadcast_to(np.arange(len(month)), told.shape)
+    first, place = distinct(rows, *drawn.values(), told)
+    row = rows.ravel()[first]
+    counts = {name: left.ravel()[first] for name, left in drawn.items()}
+    shares = {months: share[row] for months, share in kept.items()}
+    outcome = Matrix(matrix.keys[_keys_of(matrix)].iloc[row], matrix.values[row], matrix.features)
+    return Outcomes(_thinned(outcome, counts, told.ravel()[first], shares, features), row, place)
+
+
+def _keys_of(matrix: Matrix) -> list[str]:
+    """The keys that outcomes go on to need: whose they are, and of which day."""
+    return [name for name in ("borrower_id", "reviewed_on", "requested_on") if name in matrix.keys]
+
+
+def _thinned(
+    matrix: Matrix,
+    counts: Mapping[str, Floats],
+    told: NDArray[np.bool_],
+    kept: Mapping[int, Floats],
+    features: FeatureParameters,
+) -> Matrix:
+    """Snapshots with what is left of applications and lenders, and all that goes with them.
+
+    Args:
+        matrix: Snapshots, one for each row of the others.
+        counts: What is left, by feature.
+        told: Whether what came late is still told.
+        kept: Share that would have come without competition, by months.
+        features: How obligations are read.
+    """
+    column = _columns(matrix)
+    changed: dict[str, Floats | float] = dict(counts)
+    latest = _ratio(counts["bureau_enq_1m"], column("bureau_enq_1m"), kept[1])
     for name in ("mp_apps_7d", "mp_apps_30d"):
         changed[name] = np.round(column(name) * latest)
     lenders = column("bureau_lenders")
-    stay = thinned("bureau_lenders", lenders, LOAN_MONTHS)
-    changed["bureau_lenders"] = stay
+    stay = counts["bureau_lenders"]
     share = _ratio(stay, lenders, kept[LOAN_MONTHS])
     for name in ("bureau_new_loans_3m", "mp_lenders_90d"):
         changed[name] = np.round(column(name) * _ratio(stay, lenders, kept[3]))
     changed["bureau_data_age"] = column("bureau_data_age") / kept[LOAN_MONTHS]
-    told = draws.uniform("without_competition/late", index=draw) < kept[LOAN_MONTHS]
     for name in ("bureau_dpd_max_24m", "bureau_m2_count_24m"):
         changed[name] = np.where(told, column(name), 0.0 * column(name))
     balance = column("bureau_unsecured_bal")
@@ -242,7 +313,7 @@ def without_competition(
         eased = np.where(obligation > 0, relief / income, 0.0)
     changed["dti_ratio"] = dti - eased
     changed["dti_after_draw"] = column("dti_after_draw") - eased
-    changed["competition_index"] = np.zeros(len(month))
+    changed["competition_index"] = 0.0
     return replaced(matrix, changed)
 
 
@@ -275,7 +346,11 @@ def _recent(competition: Floats, first_month: int, keys: pd.DataFrame) -> Floats
     Over half a year more borrowing begets more (a debt leaves a gap that the next one fills), and that counts.
     """
     month, region = (keys[name].to_numpy(np.int64) for name in ("month", "region"))
-    return np.asarray(_index(competition, first_month, month, region, 6).mean(axis=1))
+    months = np.arange(month.min(initial=first_month), month.max(initial=first_month) + 1)
+    regions = np.arange(competition.shape[1])
+    cells = np.repeat(months, len(regions)), np.tile(regions, len(months))
+    mean = _index(competition, first_month, *cells, 6).mean(axis=1).reshape(len(months), -1)
+    return np.asarray(mean[month - months[0], region])
 
 
 def _index(

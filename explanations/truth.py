@@ -17,14 +17,18 @@ from data.book import Book
 from data.limit_rules import recorded_slip, rules_of
 from data.mechanisms import SUBSETS
 from data.replay import replay, script_of
+from data.script import Script
 from features.parameters import FeatureParameters
 from features.reread import Reread, reread
+from features.streams import Stream, read_streams
 from models.boosted import Floats
 from models.decisions import undecidable
+from models.favoured import in_any_window
 from models.limit_model import LimitModel
 from models.parameters import ModelsParameters
+from models.policy import what_is_read
 from models.release_model import ReleaseModel
-from models.replay import Scene, conflicts
+from models.replay import Scene, asked_of, conflicts
 
 LIVED = ("data_lag", "competition", "misread", "error")
 """Mechanisms that change what happens or what is seen; the policy acts on the decision alone."""
@@ -64,29 +68,32 @@ def true_conflicts(
     at = {subset: column for column, subset in enumerate(SUBSETS)}
     kept = np.zeros((len(request_ids), len(SUBSETS)))
     policy, rules = book.whole("policy"), rules_of(book)
-    for done, (on, shown, to_review) in enumerate(_worlds(book, request_ids, features), start=1):
-        reviews = shown.reviews.keys[["review_id", "borrower_id", "reviewed_on", "limit_before"]].assign(
-            limit_score=limit.score(to_review.reviews.values),
-            slip=recorded_slip(shown.reviews.keys, rules),
-        )
+    for done, (on, shown) in enumerate(_worlds(book, request_ids, features), start=1):
+        requests, reviewed = shown.requests.keys, shown.reviews.keys
+        asked = asked_of(requests, reviewed, policy, models)
+        near = in_any_window(asked.windows, len(reviewed))
+        given = np.full(len(reviewed), np.nan)
+        given[near] = limit.limit(shown.reviews.values[near])
         scene = Scene(
-            requests=shown.requests,
+            read=what_is_read(shown.requests),
             probability=release.pd(shown.requests.values),
             missing=undecidable(book, shown.requests, release),
-            reviews=reviews,
-            recomputed=None if "data_lag" in on else np.exp(limit.score(to_review.on_request.values)),
-            policy=policy,
+            balance=requests["balance"].to_numpy(np.float64),
+            before=reviewed["limit_before"].to_numpy(np.float64),
+            limit=given,
+            slip=recorded_slip(reviewed, rules),
+            recomputed=None if "data_lag" in on else limit.limit(shown.on_request.values),
         )
         for mechanisms in (on, on | {"policy"}):
-            kept[:, at[mechanisms]] = conflicts(scene, mechanisms, models)
+            kept[:, at[mechanisms]] = conflicts(asked, scene, mechanisms, models)
         on_world(done)
     return kept
 
 
 def _worlds(
     book: Book, request_ids: NDArray[np.int64], features: FeatureParameters
-) -> Iterator[tuple[frozenset[str], Reread, Reread]]:
-    """Each world, as shown to the release reader and as shown to the limit reader.
+) -> Iterator[tuple[frozenset[str], Reread]]:
+    """Each world, as its readers saw it.
 
     Where spending is not misread, streams of consumption and income show the limit reader capacity; the release
     reader goes on to see what the borrower spends.
@@ -94,15 +101,24 @@ def _worlds(
     requests = book.whole("draw_requests", ["request_id", "borrower_id"])
     who = requests.loc[requests["request_id"].isin(request_ids), "borrower_id"].unique()
     script = script_of(book, who)
+    bearable = {late: _capacity(book, script, late) for late in (False, True)}
     for switches in product((False, True), repeat=len(LIVED)):
         on = frozenset(name for name, state in zip(LIVED, switches, strict=True) if state)
-        fresh = "data_lag" not in on
+        late = "data_lag" in on
         with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
             lived = replay(book, script, on | {"policy"}, Path(folder) / "lived")
-            shown = to_review = reread(lived, request_ids, features, fresh)
-            if "misread" not in on:
-                bearable = replay(
-                    book, script, on | {"policy"}, Path(folder) / "bearable", capacity_shown=True
-                )
-                to_review = reread(bearable, request_ids, features, fresh)
-        yield on, shown, to_review
+            shown = reread(
+                lived, request_ids, features, not late, None if "misread" in on else bearable[late]
+            )
+        yield on, shown
+
+
+def _capacity(book: Book, script: Script, late: bool) -> dict[str, Stream]:
+    """Consumption and income as they would show capacity, with or without lag.
+
+    They are those of every world, since the other mechanisms change neither what is earned nor what is spent.
+    """
+    on = {"policy", "data_lag"} if late else {"policy"}
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        shown = read_streams(replay(book, script, on, Path(folder) / "bearable", capacity_shown=True), 0)
+    return {stream: shown.observed[stream] for stream in ("income_assets", "consumption")}

@@ -16,10 +16,10 @@ from data.book import Book
 from data.errors import DataFault
 from data.limit_rules import recorded_slip, rules_of
 from data.months import month_index, to_days
-from features.catalogue import catalogue_of
+from features.catalogue import catalogue_of, own_catalogue
 from features.context import context
 from features.parameters import FeatureParameters
-from features.snapshots import request_features, snapshot
+from features.snapshots import Snapshot, request_features, snapshot
 from features.streams import Streams, read_streams
 from features.windows import Days, Values
 
@@ -89,13 +89,20 @@ def request_rows(
     """The rows of `request_matrix` for some requests of a block, as its streams show them."""
     at = streams.positions(requests["borrower_id"].to_numpy())
     seen = snapshot(streams, at, to_days(requests["requested_on"]), "release", parameters)
-    amount, term = (requests[column].to_numpy(np.float32) for column in ("amount", "term"))
-    values = seen.features | request_features(seen, amount, term, parameters)
     keys = _placed(requests, "requested_on", book, streams, at)
     keys = pd.concat([keys, _reviews_in_force(book, block, requests)], axis=1)
     keys["balance"] = seen.balance
     keys["available"] = keys["limit_after"] - keys["balance"]
-    return _matrix(keys, values, catalogue_of(book).release)
+    return Matrix(keys, request_values(seen, requests, parameters), catalogue_of(book).release)
+
+
+def request_values(
+    seen: Snapshot, requests: pd.DataFrame, parameters: FeatureParameters
+) -> NDArray[np.float32]:
+    """The release model's columns of snapshots for the amount and term of each request (of a dated book)."""
+    amount, term = (requests[column].to_numpy(np.float32) for column in ("amount", "term"))
+    by_name = seen.features | request_features(seen, amount, term, parameters)
+    return _filled(by_name, own_catalogue().release)
 
 
 def limit_rows(
@@ -112,9 +119,14 @@ def limit_rows(
     """
     at = streams.positions(rows["borrower_id"].to_numpy())
     dates = to_days(rows[date])
-    values = snapshot(streams, at, dates, "limit", parameters, refreshed).features
-    values |= context(book, streams.region[at], dates)
-    return _matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
+    seen = snapshot(streams, at, dates, "limit", parameters, refreshed)
+    values = limit_values(seen, context(book, streams.region[at], dates))
+    return Matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
+
+
+def limit_values(seen: Snapshot, around: Mapping[str, Values]) -> NDArray[np.float32]:
+    """The limit model's columns of snapshots with the features of their context (of a dated book)."""
+    return _filled({**seen.features, **around}, own_catalogue().limit)
 
 
 def whole_matrices(
@@ -149,7 +161,9 @@ def whole_matrices(
     keys: list[list[pd.DataFrame]] = [[] for _ in kinds]
     filled = [0] * len(kinds)
     # Absolute: a worker elsewhere has another current folder.
-    sent = partial(_of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters, since=since)
+    sent = partial(
+        _of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters, since=since
+    )
     for matrices in track(engine.map_blocks(sent, range(book.blocks)), book.blocks):
         for place, matrix in enumerate(matrices):
             # Copied into place as they come, so that a matrix never lies in memory twice.
@@ -189,11 +203,11 @@ def replaced(matrix: Matrix, changed: Mapping[str, NDArray[np.float64] | float])
     return Matrix(matrix.keys, values, matrix.features)
 
 
-def _matrix(keys: pd.DataFrame, by_name: Mapping[str, Values], features: tuple[str, ...]) -> Matrix:
-    values = np.empty((len(keys), len(features)), dtype=np.float32)
+def _filled(by_name: Mapping[str, Values], features: tuple[str, ...]) -> NDArray[np.float32]:
+    values = np.empty((len(by_name[features[0]]), len(features)), dtype=np.float32)
     for column, name in enumerate(features):
         values[:, column] = by_name[name]
-    return Matrix(keys, values, features)
+    return values
 
 
 def _flat(book: Book, block: int, keys: pd.DataFrame, features: tuple[str, ...]) -> Matrix:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from data.book import Book
 from data.months import to_days
 from data.schema import STREAMS
-from features.matrix import Matrix, limit_rows, plain, request_rows
+from features.context import context
+from features.matrix import Matrix, limit_rows, limit_values, plain, request_rows, request_values
 from features.parameters import FeatureParameters
-from features.streams import read_streams
-from features.windows import Days
+from features.snapshots import Reading, joined, readings
+from features.streams import Stream, read_streams
+from features.windows import Days, Values
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,11 @@ class Reread:
 
 
 def reread(
-    book: Book, request_ids: NDArray[np.int64], parameters: FeatureParameters, up_to_date: bool = False
+    book: Book,
+    request_ids: NDArray[np.int64],
+    parameters: FeatureParameters,
+    up_to_date: bool = False,
+    instead: Mapping[str, Stream] | None = None,
 ) -> Reread:
     """Reads the snapshots of some requests of a dated book again.
 
@@ -43,91 +50,126 @@ def reread(
         parameters: How features are read.
         up_to_date: Whether everything that was ever shown counts from its day, and limits are reviewed on
             streams that were refreshed on that day.
+        instead: Streams that the limit reader sees in place of the book's own, of the borrowers of these requests (in
+            a book of one block).
     """
-    return _reread(book, request_ids, parameters, (up_to_date,))[0]
-
-
-def reread_both(
-    book: Book, request_ids: NDArray[np.int64], parameters: FeatureParameters
-) -> tuple[Reread, Reread]:
-    """The snapshots of some requests as they were seen, and up to date (see `reread`)."""
-    seen, fresh = _reread(book, request_ids, parameters, (False, True))
-    return seen, fresh
-
-
-def _reread(
-    book: Book, request_ids: NDArray[np.int64], parameters: FeatureParameters, ways: tuple[bool, ...]
-) -> list[Reread]:
-    parts = [_block(book, block, request_ids, parameters, ways) for block in range(book.blocks)]
-    on_request, *rest = (_joined(list(kind)) for kind in zip(*parts, strict=True))
-    order = pd.Index(on_request.keys["request_id"]).get_indexer(pd.Index(request_ids))
-    return [
-        Reread(_taken(requests, order), reviews, _taken(on_request, order))
-        for requests, reviews in zip(rest[::2], rest[1::2], strict=True)
+    parts = [
+        reread_block(book, block, request_ids, parameters, (up_to_date,), instead)[0]
+        for block in range(book.blocks)
     ]
+    requests, reviews, on_request = (
+        _joined(kind) for kind in ([getattr(part, name.name) for part in parts] for name in fields(Reread))
+    )
+    order = pd.Index(on_request.keys["request_id"]).get_indexer(pd.Index(request_ids))
+    return Reread(_taken(requests, order), reviews, _taken(on_request, order))
 
 
-def _block(
+def reread_block(
     book: Book,
     block: int,
     request_ids: NDArray[np.int64],
     parameters: FeatureParameters,
-    ways: tuple[bool, ...],
-) -> list[Matrix]:
-    """Limit snapshots on the day of the requests; then, for each way, release snapshots and those of the reviews."""
+    ways: Sequence[bool],
+    instead: Mapping[str, Stream] | None = None,
+) -> list[Reread]:
+    """The snapshots of some requests of a block, up to date or not: one for each way (see `reread`)."""
     requests = _requests(book, block, request_ids)
-    reviews = plain(book.table("limit_reviews", block))
-    reviews = reviews[reviews["borrower_id"].isin(requests["borrower_id"])].reset_index(drop=True)
+    reviews = plain(book.table("limit_reviews", block, borrowers=requests["borrower_id"].to_numpy()))
     seen = read_streams(book, block, requests["borrower_id"].to_numpy())
-    fresh = seen.up_to_date()
+    to_limit = replace(seen, observed=seen.observed | dict(instead or {}))
+    fresh, fresh_to_limit = seen.up_to_date(), to_limit.up_to_date()
     today, then = all_as_of(requests["requested_on"]), all_as_of(reviews["reviewed_on"])
-    matrices = [limit_rows(book, fresh, requests, "requested_on", parameters, today)]
+    on_request = limit_rows(book, fresh_to_limit, requests, "requested_on", parameters, today)
+    found = []
     for up_to_date in ways:
-        shown = fresh if up_to_date else seen
-        matrices += [
-            request_rows(book, block, shown, requests, parameters),
-            limit_rows(book, shown, reviews, "reviewed_on", parameters, then if up_to_date else None),
-        ]
-    return matrices
+        shown, reviewing = (fresh, fresh_to_limit) if up_to_date else (seen, to_limit)
+        refreshed = then if up_to_date else None
+        asked = request_rows(book, block, shown, requests, parameters)
+        reviewed = limit_rows(book, reviewing, reviews, "reviewed_on", parameters, refreshed)
+        found.append(Reread(asked, reviewed, on_request))
+    return found
+
+
+def requests_by_block(book: Book, request_ids: NDArray[np.int64]) -> list[tuple[int, pd.DataFrame]]:
+    """The blocks that hold some requests, each with request_id and borrower_id of these."""
+    parts = []
+    for block in range(book.blocks):
+        held = book.table("draw_requests", block, ["request_id", "borrower_id"])
+        held = held[held["request_id"].isin(request_ids)]
+        if len(held):
+            parts.append((block, held.reset_index(drop=True)))
+    return parts
+
+
+@dataclass(frozen=True)
+class Favoured:
+    """Requests of a block and what both readers saw for them.
+
+    Attributes:
+        requests: The requests, with the region of each.
+        asked: The release reader's snapshot at each, in the release model's columns.
+        reviewed: The limit reader's snapshot at the review that favours each, in the limit model's columns.
+        balance: Balance at each request (RMB), as the release reader saw it.
+    """
+
+    requests: pd.DataFrame
+    asked: NDArray[np.float32]
+    reviewed: NDArray[np.float32]
+    balance: Values
 
 
 def refreshed_snapshots(
-    book: Book, rows: pd.DataFrame, parameters: FeatureParameters
-) -> dict[str, tuple[Matrix, Matrix]]:
+    book: Book, block: int, rows: pd.DataFrame, parameters: FeatureParameters
+) -> Iterator[tuple[str | None, Favoured]]:
     """Snapshots of requests and of the reviews that favour them, with one stream fresh and all others as they were.
+
+    Only what is read of that stream is read again.
 
     Args:
         book: A dated book.
-        rows: request_id and `favoured_on` (the day of the favouring review) by request.
+        block: One of its blocks.
+        rows: request_id and `favoured_on` (the day of the favouring review) by request of the block.
         parameters: How features are read.
 
-    Returns:
-        By stream that has no lag, and that the limit reader sees as of the day of the request: the release reader's
-        and the limit reader's snapshots, in the order of `rows`.
+    Yields:
+        First the snapshots as they were (None). Then, by stream, those in which it has no lag, and the limit reader
+        sees it as of the day of the request. All are in the order of `rows`.
     """
-    favoured_on = rows.set_index("request_id")["favoured_on"]
-    parts: dict[str, list[tuple[Matrix, Matrix]]] = {stream: [] for stream in STREAMS}
-    for block in range(book.blocks):
-        requests = _requests(book, block, rows["request_id"].to_numpy())
-        requests["favoured_on"] = favoured_on.loc[requests["request_id"]].to_numpy()
-        seen = read_streams(book, block, requests["borrower_id"].to_numpy())
-        for stream, found in parts.items():
-            streams = seen.up_to_date((stream,))
-            as_of = {stream: to_days(requests["requested_on"])}
-            asked = request_rows(book, block, streams, requests, parameters)
-            found.append((asked, limit_rows(book, streams, requests, "favoured_on", parameters, as_of)))
-    return {stream: _in_order(found, rows["request_id"]) for stream, found in parts.items()}
+    requests = _requests(book, block, rows["request_id"].to_numpy())
+    order = pd.Index(requests["request_id"]).get_indexer(pd.Index(rows["request_id"]))
+    requests = requests.iloc[order].reset_index(drop=True)
+    seen = read_streams(book, block, requests["borrower_id"].to_numpy())
+    at = seen.positions(requests["borrower_id"].to_numpy())
+    requests = requests.assign(region=seen.region[at])
+    asked_on, favoured_on = to_days(requests["requested_on"]), to_days(rows["favoured_on"])
+    around = context(book, seen.region[at], favoured_on)
+
+    def favoured(asked: dict[str, Reading], reviewed: dict[str, Reading]) -> Favoured:
+        snapshot = joined(asked, parameters)
+        return Favoured(
+            requests,
+            request_values(snapshot, requests, parameters),
+            limit_values(joined(reviewed, parameters), around),
+            snapshot.balance,
+        )
+
+    asked = readings(seen, at, asked_on, "release", parameters)
+    reviewed = readings(seen, at, favoured_on, "limit", parameters)
+    yield None, favoured(asked, reviewed)
+    for stream in STREAMS:
+        fresh, of, today = seen.up_to_date((stream,)), (stream,), {stream: asked_on}
+        yield (
+            stream,
+            favoured(
+                asked | readings(fresh, at, asked_on, "release", parameters, of=of),
+                reviewed | readings(fresh, at, favoured_on, "limit", parameters, today, of),
+            ),
+        )
 
 
 def _requests(book: Book, block: int, request_ids: NDArray[np.int64]) -> pd.DataFrame:
     requests = plain(book.table("draw_requests", block))
     return requests[requests["request_id"].isin(request_ids)].reset_index(drop=True)
-
-
-def _in_order(parts: list[tuple[Matrix, Matrix]], request_ids: pd.Series) -> tuple[Matrix, Matrix]:
-    asked, reviewed = (_joined(list(kind)) for kind in zip(*parts, strict=True))
-    order = pd.Index(asked.keys["request_id"]).get_indexer(pd.Index(request_ids))
-    return _taken(asked, order), _taken(reviewed, order)
 
 
 def all_as_of(dates: pd.Series) -> dict[str, Days]:

@@ -6,12 +6,13 @@ reader sees their stream (`features.readers`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.schema import STREAMS
 from features.credit import agency, bureau
 from features.devices import devices
 from features.income import income
@@ -44,6 +45,20 @@ class Snapshot:
     income: Values
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a reader saw of one stream; every array has an entry per snapshot.
+
+    Attributes:
+        features: Values by feature.
+        amounts: Amounts (RMB) that features across streams are made of, by field of `Snapshot` or as
+            `recent_spending`.
+    """
+
+    features: dict[str, Values]
+    amounts: dict[str, Values]
+
+
 def snapshot(
     streams: Streams,
     borrowers: NDArray[np.int64],
@@ -62,6 +77,19 @@ def snapshot(
         parameters: How obligations, spending and gaps are read.
         refreshed: Day of each snapshot as of which a stream is read instead, by stream (for replays).
     """
+    return joined(readings(streams, borrowers, dates, reader, parameters, refreshed), parameters)
+
+
+def readings(
+    streams: Streams,
+    borrowers: NDArray[np.int64],
+    dates: Days,
+    reader: Reader,
+    parameters: FeatureParameters,
+    refreshed: Mapping[str, Days] | None = None,
+    of: Collection[str] = STREAMS,
+) -> dict[str, Reading]:
+    """What a reader saw of each stream, or of some alone (`of`); see `snapshot`."""
     days = read_as_of(reader, dates) | dict(refreshed or {})
     # A review goes on with what its last refresh brought; only a release needs the stream on that day.
     dark = {stream: (reader == "release") & streams.dark(stream, days[stream]) for stream in days}
@@ -72,27 +100,46 @@ def snapshot(
     def monthly(stream: str) -> MonthlyRows:
         return MonthlyRows(streams.observed[stream], borrowers, days[stream], parameters.gap_months)
 
-    own = own_record(streams, borrowers, days["own_ledger"], reader)
-    earned = income(monthly("income_assets"))
-    spent = spending(monthly("consumption"), parameters)
-    by_stream = {
-        "own_ledger": own.features,
-        "bureau": bureau(streams.observed["bureau"], borrowers, days["bureau"], parameters),
-        "agency": agency(streams.observed["agency"], borrowers, days["agency"]),
-        "income_assets": earned.features,
-        "consumption": spent.features,
-        "device_social": devices(monthly("device_social")),
+    def own_ledger() -> Reading:
+        own = own_record(streams, borrowers, days["own_ledger"], reader)
+        return Reading(own.features, {"balance": own.balance, "limit": own.limit})
+
+    def of_bureau() -> Reading:
+        shown = bureau(streams.observed["bureau"], borrowers, days["bureau"], parameters)
+        return Reading(shown, {"balance_elsewhere": np.nan_to_num(shown["bureau_unsecured_bal"])})
+
+    def of_agency() -> Reading:
+        return Reading(agency(streams.observed["agency"], borrowers, days["agency"]), {})
+
+    def income_assets() -> Reading:
+        earned = income(monthly("income_assets"))
+        return Reading(earned.features, {"income": earned.monthly})
+
+    def consumption() -> Reading:
+        spent = spending(monthly("consumption"), parameters)
+        return Reading(spent.features, {"recent_spending": spent.recent})
+
+    def device_social() -> Reading:
+        return Reading(devices(monthly("device_social")), {})
+
+    each = {
+        "own_ledger": own_ledger,
+        "bureau": of_bureau,
+        "agency": of_agency,
+        "income_assets": income_assets,
+        "consumption": consumption,
+        "device_social": device_social,
     }
-    seen = {name: lit(stream, values) for stream, part in by_stream.items() for name, values in part.items()}
-    return _joined(
-        seen,
-        balance=lit("own_ledger", own.balance),
-        balance_elsewhere=lit("bureau", np.nan_to_num(seen["bureau_unsecured_bal"])),
-        limit=lit("own_ledger", own.limit),
-        monthly_income=lit("income_assets", earned.monthly),
-        recent_spending=lit("consumption", spent.recent),
-        parameters=parameters,
-    )
+
+    def shown(stream: str) -> Reading:
+        read = each[stream]()
+        features, amounts = (
+            {name: lit(stream, values) for name, values in part.items()}
+            for part in (read.features, read.amounts)
+        )
+        return Reading(features, amounts)
+
+    return {stream: shown(stream) for stream in each if stream in of}
 
 
 def request_features(
@@ -116,25 +163,25 @@ def request_features(
     }
 
 
-def _joined(
-    seen: dict[str, Values],
-    balance: Values,
-    balance_elsewhere: Values,
-    limit: Values,
-    monthly_income: Values,
-    recent_spending: Values,
-    parameters: FeatureParameters,
-) -> Snapshot:
-    """Snapshots with the features that are read from two streams; missing where either is."""
-    obligation = _obligation(balance + balance_elsewhere, parameters)
+def joined(read: Mapping[str, Reading], parameters: FeatureParameters) -> Snapshot:
+    """Snapshots from what was seen of each stream, with the features across streams; missing where either is.
+
+    Args:
+        read: What was seen, by stream.
+        parameters: How obligations are read.
+    """
+    seen = {name: values for part in read.values() for name, values in part.features.items()}
+    amounts = {name: values for part in read.values() for name, values in part.amounts.items()}
+    balance, earned, spent = (amounts[name] for name in ("balance", "income", "recent_spending"))
+    obligation = _obligation(balance + amounts["balance_elsewhere"], parameters)
     across = {
-        "own_balance_to_income": ratio(balance, monthly_income),
+        "own_balance_to_income": ratio(balance, earned),
         "monthly_obligation": obligation,
-        "dti_ratio": ratio(obligation, monthly_income),
-        "cash_buffer": ratio(seen["liquid_assets_30d"], recent_spending),
-        "spend_income_ratio_3m": ratio(recent_spending, monthly_income),
+        "dti_ratio": ratio(obligation, earned),
+        "cash_buffer": ratio(seen["liquid_assets_30d"], spent),
+        "spend_income_ratio_3m": ratio(spent, earned),
     }
-    return Snapshot(seen | across, balance, balance_elsewhere, limit, monthly_income)
+    return Snapshot(seen | across, balance, amounts["balance_elsewhere"], amounts["limit"], earned)
 
 
 def _obligation(owed: Values, parameters: FeatureParameters) -> Values:

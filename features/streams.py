@@ -105,26 +105,28 @@ def read_streams(book: Book, block: int, wanted: NDArray[np.int64] | None = None
     """
     borrowers = book.table("borrowers", block, ["borrower_id", "opened_on", "region"])
     ids = borrowers["borrower_id"].to_numpy()
-    kept = np.ones(len(ids), dtype=bool) if wanted is None else np.isin(ids, wanted)
-    reviews = book.table("limit_reviews", block, ["borrower_id", "reviewed_on", "limit_after"])
+    if wanted is not None:
+        kept = np.isin(ids, wanted)
+        borrowers, ids = borrowers[kept], ids[kept]
+    reviews = book.table("limit_reviews", block, ["borrower_id", "reviewed_on", "limit_after"], wanted)
     reviewed = reviews.rename(columns={"reviewed_on": "occurred_on"})
-    observed = {stream: _stream(book.table(f"observations/{stream}", block), ids, kept) for stream in STREAMS}
+    observed = {
+        stream: _stream(book.table(f"observations/{stream}", block, borrowers=wanted), ids)
+        for stream in STREAMS
+    }
     return Streams(
-        borrower_ids=ids[kept],
-        opened=to_days(borrowers["opened_on"])[kept],
-        region=borrowers["region"].to_numpy()[kept],
-        reviews=_stream(reviewed.assign(visible_on=reviewed["occurred_on"]), ids, kept),
+        borrower_ids=ids,
+        opened=to_days(borrowers["opened_on"]),
+        region=borrowers["region"].to_numpy(),
+        reviews=_stream(reviewed.assign(visible_on=reviewed["occurred_on"]), ids),
         observed=observed | {"own_ledger": _after_the_day(observed["own_ledger"])},
         outages=_outages(book.table("outages")),
     )
 
 
-def _stream(frame: pd.DataFrame, ids: NDArray[np.int64], kept: NDArray[np.bool_]) -> Stream:
+def _stream(frame: pd.DataFrame, ids: NDArray[np.int64]) -> Stream:
     owner = frame["borrower_id"].to_numpy()
-    at = _positions(ids, owner)
-    if not kept.all():
-        frame = frame[kept[at]]
-        owner, ids = frame["borrower_id"].to_numpy(), ids[kept]
+    _positions(ids, owner)
     offsets = np.append(np.searchsorted(owner, ids), len(owner))
     events = Events(offsets, to_days(frame["occurred_on"]), to_days(frame["visible_on"]))
     plain = frame.columns.difference(["borrower_id", "occurred_on", "visible_on", "kind"])

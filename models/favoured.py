@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,12 +20,22 @@ SHOWN = ("review_id", "limit_score", "limit_before", "limit_after")
 _ALL_DAYS = 2**32  # more than there are days in int32: a borrower's number times this leaves room for the day
 
 
-def favoured(
-    requests: pd.DataFrame,
-    reviews: pd.DataFrame,
-    parameters: FavouredParameters,
-    recomputed: Floats | None = None,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Windows:
+    """Where the reviews that may favour each request lie, among reviews sorted by borrower and date.
+
+    Attributes:
+        oldest: Place of the borrower's first review.
+        in_window: Place of the first that is not too old.
+        latest: Place of the latest up to the request; before the others where there is none.
+    """
+
+    oldest: Positions
+    in_window: Positions
+    latest: Positions
+
+
+def favoured(requests: pd.DataFrame, reviews: pd.DataFrame, parameters: FavouredParameters) -> pd.DataFrame:
     """The review that favours each draw request, if one does.
 
     A review favours a request if it lies at most `window_days` before it (the same day counts), its
@@ -36,7 +48,6 @@ def favoured(
             model) and slip (factor of recorded slips and unrecorded overrides, 1 where there was none) by
             review, in any order.
         parameters: Window and least raise.
-        recomputed: Limit (RMB, before slips) that counts for each request in place of the reviews' own (replays).
 
     Returns:
         By request, in its order: review_id, limit_score (log-RMB), limit_before and limit_after (RMB, the
@@ -47,37 +58,58 @@ def favoured(
     slip = _floats(ordered, "slip")
     limit = np.exp(_floats(ordered, "limit_score")) * slip
     ordered = ordered.assign(limit_after=limit, review_id=ordered["review_id"].astype("Int64"))
-    oldest, in_window, latest = _reviews_before(requests, ordered, parameters.window_days)
-    least = parameters.raise_from * _floats(ordered, "limit_before")
+    windows = windows_of(requests, ordered, parameters)
     needed = _floats(requests, "amount") + _floats(requests, "balance")
-    chosen = np.full(len(requests), -1, dtype=np.int64)
-    # Reviews in a window are few and requests many: one step back in time for all requests at once.
-    for back in range(int((latest - in_window).max(initial=-1)) + 1):
-        asking = np.flatnonzero((chosen < 0) & (latest - back >= in_window))
-        review = latest[asking] - back
-        executed = limit[review] if recomputed is None else recomputed[asking] * slip[review]
-        favours = (executed >= least[review]) & (needed[asking] <= executed)
-        chosen[asking[favours]] = review[favours]
-    shown = np.where(chosen >= 0, chosen, np.where(latest >= oldest, latest, -1))
+    chosen = favouring(windows, limit, _floats(ordered, "limit_before"), needed, parameters)
+    latest = np.where(windows.latest >= windows.oldest, windows.latest, -1)
+    shown = np.where(chosen >= 0, chosen, latest)
     found = ordered[list(SHOWN)].reindex(shown).set_index(requests.index)
     return found.assign(favoured=chosen >= 0)
 
 
-def in_any_window(
-    requests: pd.DataFrame, reviews: pd.DataFrame, parameters: FavouredParameters
-) -> NDArray[np.bool_]:
-    """Which reviews can favour some request by their date; no other has a part in `favoured`.
+def favouring(
+    windows: Windows,
+    limit: Floats,
+    before: Floats,
+    needed: Floats,
+    parameters: FavouredParameters,
+    recomputed: Floats | None = None,
+) -> Positions:
+    """Place of the review that favours each request, -1 where none does (see `favoured`).
 
     Args:
-        requests: borrower_id and requested_on by request.
-        reviews: borrower_id and reviewed_on by review, sorted by both.
-        parameters: The window.
+        windows: The reviews that may.
+        limit: Executed limit (RMB) of each review; axes before that of the reviews are those of other worlds. Where
+            limits are recomputed, its slip.
+        before: Limit before each review (RMB), of the same shape.
+        needed: What the limit must hold (RMB) by request: the amount and the balance.
+        parameters: Least raise.
+        recomputed: Limit (RMB, before slips) that counts for each request, in each world, in place of the reviews' own.
+
+    Returns:
+        One by request, in each world.
     """
-    _, in_window, latest = _reviews_before(requests, reviews, parameters.window_days)
-    begun = np.zeros(len(reviews) + 1, dtype=np.int64)
-    some = latest >= in_window
-    np.add.at(begun, in_window[some], 1)
-    np.add.at(begun, latest[some] + 1, -1)
+    chosen = np.full((*limit.shape[:-1], len(needed)), -1, dtype=np.int64)
+    # Reviews in a window are few and requests many: one step back in time for all requests at once.
+    for back in range(int((windows.latest - windows.in_window).max(initial=-1)) + 1):
+        waiting = (chosen < 0).reshape(-1, len(needed)).any(axis=0)
+        asking = np.flatnonzero(waiting & (windows.latest - back >= windows.in_window))
+        review = windows.latest[asking] - back
+        executed = limit[..., review]
+        if recomputed is not None:
+            executed = recomputed[..., asking] * executed
+        least = parameters.raise_from * before[..., review]
+        favours = (executed >= least) & (needed[asking] <= executed) & (chosen[..., asking] < 0)
+        chosen[..., asking] = np.where(favours, review, chosen[..., asking])
+    return chosen
+
+
+def in_any_window(windows: Windows, reviews: int) -> NDArray[np.bool_]:
+    """Which of so many reviews can favour some request by their date; no other has a part in `favoured`."""
+    begun = np.zeros(reviews + 1, dtype=np.int64)
+    some = windows.latest >= windows.in_window
+    np.add.at(begun, windows.in_window[some], 1)
+    np.add.at(begun, windows.latest[some] + 1, -1)
     return np.asarray(np.cumsum(begun[:-1]) > 0)
 
 
@@ -99,10 +131,14 @@ def favoured_by_share(requests: pd.DataFrame, reviews: pd.DataFrame, least_score
     return found[[*SHOWN, "favoured"]].set_index(requests.index)
 
 
-def _reviews_before(
-    requests: pd.DataFrame, ordered: pd.DataFrame, window_days: int
-) -> tuple[Positions, Positions, Positions]:
-    """Positions of the borrower's first review, of the first in the window and of the latest, by request."""
+def windows_of(requests: pd.DataFrame, ordered: pd.DataFrame, parameters: FavouredParameters) -> Windows:
+    """Where the reviews that may favour each request lie.
+
+    Args:
+        requests: borrower_id and requested_on by request.
+        ordered: borrower_id and reviewed_on by review, sorted by both.
+        parameters: The window.
+    """
     borrowers = np.unique(ordered["borrower_id"].to_numpy())
     # A borrower without reviews gets the place between two others, where no review lies.
     asking, reviewed = requests["borrower_id"].to_numpy(), ordered["borrower_id"].to_numpy()
@@ -111,9 +147,9 @@ def _reviews_before(
     key = 2 * np.searchsorted(borrowers, reviewed) * _ALL_DAYS + to_days(ordered["reviewed_on"])
     day = to_days(requests["requested_on"]).astype(np.int64)
     oldest = np.searchsorted(key, code * _ALL_DAYS - _ALL_DAYS // 2, side="left")
-    in_window = np.searchsorted(key, code * _ALL_DAYS + day - window_days, side="left")
+    in_window = np.searchsorted(key, code * _ALL_DAYS + day - parameters.window_days, side="left")
     latest = np.searchsorted(key, code * _ALL_DAYS + day, side="right") - 1
-    return oldest, in_window, latest
+    return Windows(oldest, in_window, latest)
 
 
 def _floats(table: pd.DataFrame, column: str) -> Floats:

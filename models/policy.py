@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -56,36 +57,64 @@ def decide(
     Returns:
         cutoff, refused and refused_by (one of `REFUSED_BY`, or empty) by row.
     """
-    missing = missing | _unknown_to_caps(matrix, in_force)
-    broken = {"data_missing": missing, "score": probability > in_force["cutoff"].to_numpy(dtype=np.float64)}
-    for cap, feature in CAPS.items():
-        if cap in in_force:
-            broken[cap] = _column(matrix, feature) > in_force[cap].to_numpy(dtype=np.float64)
-    if OVERDUE in matrix.features:
-        broken["overdue"] = _column(matrix, OVERDUE) >= parameters.overdue_days
+    values = {name: in_force[name].to_numpy(np.float64) for name in ("cutoff", *CAPS) if name in in_force}
+    broken = broken_rules(what_is_read(matrix), probability, values, missing, parameters)
     rule = np.select(list(broken.values()), list(broken), default="").astype(object)
-    slip = _recorded_slip(requests)
-    refused = np.where(slip, _recorded_refusal(requests), rule != "")
+    slip, slipped_refusal = recorded_slips(requests)
+    refused = np.where(slip, slipped_refusal, rule != "")
     rule = np.where(~refused, "", np.where(rule == "", "slip", rule))
     decided = {
-        "cutoff": in_force["cutoff"].to_numpy(dtype=np.float64),
+        "cutoff": values["cutoff"],
         "refused": refused,
         "refused_by": rule,
     }
     return pd.DataFrame(decided, index=requests.index)
 
 
-def _unknown_to_caps(matrix: Matrix, in_force: pd.DataFrame) -> Flags:
-    """Rows in which a capped feature is missing, so that nobody can say whether the cap holds.
+def what_is_read(matrix: Matrix) -> dict[str, Floats]:
+    """The features of release snapshots that the policy reads, those of them that there are."""
+    return {
+        name: matrix.values[:, matrix.features.index(name)].astype(np.float64)
+        for name in (*CAPS.values(), NO_FILE, OVERDUE)
+        if name in matrix.features
+    }
+
+
+def broken_rules(
+    read: Mapping[str, Floats],
+    probability: Floats,
+    in_force: Mapping[str, Floats],
+    missing: Flags,
+    parameters: PolicyParameters,
+) -> dict[str, Flags]:
+    """Which requests break each rule, by rule in their order; arrays are of one shape.
+
+    Args:
+        read: What the policy reads of the snapshots (`what_is_read`).
+        probability: Calibrated PD.
+        in_force: cutoff, and the caps where the book has them.
+        missing: Requests on which the data do not allow a decision.
+        parameters: What the policy holds besides.
+    """
+    missing = missing | _unknown_to_caps(read, in_force)
+    broken = {"data_missing": missing, "score": probability > in_force["cutoff"]}
+    broken |= {cap: read[feature] > in_force[cap] for cap, feature in CAPS.items() if cap in in_force}
+    if OVERDUE in read:
+        broken["overdue"] = read[OVERDUE] >= parameters.overdue_days
+    return broken
+
+
+def _unknown_to_caps(read: Mapping[str, Floats], in_force: Mapping[str, Floats]) -> Flags:
+    """Requests of which a capped feature is missing, so that nobody can say whether the cap holds.
 
     Counts of a bureau that has no file on the borrower are known: there is nothing to count.
     """
-    unknown = np.zeros(len(matrix.values), dtype=bool)
-    no_file = _column(matrix, NO_FILE) == 1 if NO_FILE in matrix.features else unknown
+    unknown = np.zeros(in_force["cutoff"].shape, dtype=bool)
+    no_file = read[NO_FILE] == 1 if NO_FILE in read else unknown
     for cap, feature in CAPS.items():
         if cap in in_force:
-            counted = no_file if cap in COUNTS else np.zeros(len(unknown), dtype=bool)
-            unknown |= np.isnan(_column(matrix, feature)) & ~counted
+            lacking = np.isnan(read[feature])
+            unknown = unknown | (lacking & ~no_file if cap in COUNTS else lacking)
     return unknown
 
 
@@ -105,11 +134,62 @@ def policy_in_force(requests: pd.DataFrame, policy: pd.DataFrame) -> pd.DataFram
     lost = found["cutoff"].isna().to_numpy()
     if lost.any():
         first = found[lost].iloc[0]
-        raise DataFault(
-            f"The policy table has no row for {first['month_start']:%Y-%m} in region {first['region']}, but "
-            f"{int(lost.sum())} draw requests fall there or in other gaps; complete the table `policy`."
-        )
+        raise _no_policy(f"{first['month_start']:%Y-%m}", first["region"], int(lost.sum()))
     return found.set_index(requests.index)
+
+
+@dataclass(frozen=True)
+class PolicyTable:
+    """The policy table by month and region, laid out for many look-ups.
+
+    Attributes:
+        first: First month of the table (since 1970).
+        values: By column, a value for each month and region; NaN where the table has no policy.
+    """
+
+    first: int
+    values: dict[str, Floats]
+
+    def in_force(self, months: NDArray[np.int64], regions: NDArray[np.int64]) -> dict[str, Floats]:
+        """The policy of each month (since 1970) and region, by column.
+
+        Raises:
+            DataFault: The table has no policy for one of them.
+        """
+        known = next(iter(self.values.values()))
+        row, column = months - self.first, regions
+        inside = (row >= 0) & (row < known.shape[0]) & (column >= 0) & (column < known.shape[1])
+        row, column = np.where(inside, row, 0), np.where(inside, column, 0)
+        lost = ~inside | np.isnan(known[row, column])
+        if lost.any():
+            at = np.unravel_index(np.argmax(lost), lost.shape)
+            month = np.broadcast_to(months, lost.shape)[at].astype("datetime64[M]")
+            raise _no_policy(f"{month}", np.broadcast_to(regions, lost.shape)[at], int(lost.sum()))
+        return {name: table[row, column] for name, table in self.values.items()}
+
+
+def policy_table(policy: pd.DataFrame, columns: Sequence[str]) -> PolicyTable:
+    """Some columns of the policy table of a book, laid out for many look-ups."""
+    month = month_number(policy["month_start"])
+    region = policy["region"].to_numpy(np.int64)
+    first, shape = int(month.min()), (int(np.ptp(month)) + 1, int(region.max()) + 1)
+    values = {}
+    for name in columns:
+        values[name] = np.full(shape, np.nan)
+        values[name][month - first, region] = policy[name].to_numpy(np.float64)
+    return PolicyTable(first, values)
+
+
+def month_number(dates: pd.Series) -> NDArray[np.int64]:
+    """Months since January 1970 of dates."""
+    return _month_of(dates).astype("datetime64[M]").astype(np.int64)
+
+
+def _no_policy(month: str, region: object, requests: int) -> DataFault:
+    return DataFault(
+        f"The policy table has no row for {month} in region {region}, but "
+        f"{requests} draw requests fall there or in other gaps; complete the table `policy`."
+    )
 
 
 def one_cutoff(requests: pd.DataFrame, cutoff: float) -> pd.DataFrame:
@@ -131,22 +211,14 @@ def data_missing(matrix: Matrix, bureau: Sequence[str], unreadable: Flags) -> Fl
     return np.asarray(unreadable | np.isnan(matrix.values[:, columns]).all(axis=1))
 
 
-def _recorded_slip(requests: pd.DataFrame) -> Flags:
-    """Where the record shows that what was done is not what the lender's system had decided."""
+def recorded_slips(requests: pd.DataFrame) -> tuple[Flags, Flags]:
+    """Where the record shows that what was done is not what the lender's system had decided, and where it refused."""
     if "decision_system" not in requests:
-        return np.zeros(len(requests), dtype=bool)
-    differs = requests["decision_system"].astype(str) != requests["decision_executed"].astype(str)
-    return np.asarray(differs & ~requests["random_release"].astype(bool))
-
-
-def _recorded_refusal(requests: pd.DataFrame) -> Flags:
-    if "decision_executed" not in requests:
-        return np.zeros(len(requests), dtype=bool)
-    return np.asarray(requests["decision_executed"].astype(str) == "refuse")
-
-
-def _column(matrix: Matrix, feature: str) -> Floats:
-    return matrix.values[:, matrix.features.index(feature)].astype(np.float64)
+        nowhere = np.zeros(len(requests), dtype=bool)
+        return nowhere, nowhere
+    system, executed = (requests[f"decision_{name}"].astype(str) for name in ("system", "executed"))
+    slip = (system != executed) & ~requests["random_release"].astype(bool)
+    return np.asarray(slip), np.asarray(executed == "refuse")
 
 
 def _month_of(dates: pd.Series) -> NDArray[np.datetime64]:

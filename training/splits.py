@@ -26,7 +26,6 @@ NAMES = (*SPLITS, OUTSIDE)
 Days = NDArray[np.int32]
 
 
-
 def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> pd.Categorical:
     """The split of each row of a dated book (one of `NAMES`, a byte a row).
 
@@ -46,7 +45,7 @@ def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) ->
     place = np.searchsorted(ends, month, side="left").astype(np.int8)
     outside = np.int8(len(SPLITS))
     codes = np.array([outside, *range(len(SPLITS)), outside], dtype=np.int8)[place]
-    return pd.Categorical.from_codes(codes, list(NAMES))
+    return _named(codes)
 
 
 def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categorical:
@@ -57,10 +56,14 @@ def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categor
     hashed = [int.from_bytes(hashlib.blake2b(str(id_).encode(), digest_size=8).digest()) for id_ in ids]
     place = np.array(hashed, dtype=np.uint64) / 2.0**64
     ends = np.cumsum([shares.train, shares.early_stopping, shares.calibration])
-    return pd.Categorical.from_codes(np.searchsorted(ends, place, side="right").astype(np.int8), list(NAMES))
+    return _named(np.searchsorted(ends, place, side="right").astype(np.int8))
 
 
 def label_known(days: Days, first_month: str, periods: PeriodParameters) -> NDArray[np.bool_]:
     """Whether the label of a request made on each day was old enough when the models were fitted."""
     fitted_on = month_start(periods.fit_month, first_month)
     return np.asarray(days + periods.label_days <= fitted_on)
+
+
+def _named(codes: NDArray[np.int8]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(NAMES)))

@@ -65,6 +65,9 @@ def engine(request: pytest.FixtureRequest, workers: Cluster, tmp_path: Path) -> 
     if request.param == "untouched":
         yield workers
         return
+    if request.param == "processes":
+        yield Processes(2)
+        return
     flag = tmp_path / "struck"
     yield Struck(workers.client, flag)
     assert flag.exists()
@@ -168,7 +171,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     return Explained(folder, made_from)
 
 
-@pytest.mark.parametrize("engine", ["struck"], indirect=True)
+@pytest.mark.parametrize("engine", ["struck", "processes"], indirect=True)
 def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
     engine: Engine, explained: Explained, tmp_path: Path
 ) -> None:
@@ -180,6 +183,7 @@ def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
     )
     there.pop("struck", None)
     assert "report.html" in here
+    assert len(pd.read_parquet(explained.folder / "causes.parquet")) > 5
     assert {name for name in here | there if here.get(name) != there.get(name)} == set()
 
 

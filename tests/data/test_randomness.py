@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from data.randomness import Draws, poisson, repeated
+from data.randomness import Draws, binomial, poisson, repeated
 
 
 @given(
@@ -69,3 +69,13 @@ def test_repeated_numbers_the_events_of_each_row_from_zero(counts: list[int]) ->
     rows, index = repeated(np.array(counts, dtype=np.int64))
     expected = [(row, event) for row, count in enumerate(counts) for event in range(count)]
     assert list(zip(rows.tolist(), index.tolist(), strict=True)) == expected
+
+
+def test_binomial_counts_are_the_quantiles_of_their_distribution() -> None:
+    rng = np.random.default_rng(3)
+    trials = rng.integers(0, 40, 5_000).astype(float)
+    chance = np.where(rng.uniform(size=5_000) < 0.1, 1.0, rng.uniform(0.001, 1, 5_000))
+    uniform = rng.uniform(size=(3, 5_000))
+    found = binomial(uniform, trials, chance)
+    np.testing.assert_array_equal(found, stats.binom.ppf(uniform, trials, chance))
+    np.testing.assert_array_equal(found[1], binomial(uniform[1], trials, chance))

@@ -98,3 +98,14 @@ def test_a_borrower_is_the_same_in_a_replay_of_fewer(
     who = few.whole("borrowers")["borrower_id"].to_numpy()
     for name in ("limit_reviews", "observations/bureau"):
         pd.testing.assert_frame_equal(_of(many, name, who), _of(few, name, who), obj=name)
+
+
+def test_capacity_shows_the_same_whatever_else_is_switched_off_but_lag(
+    small_book: Book, some: np.ndarray, tmp_path: Path
+) -> None:
+    for on, without in ((MECHANISMS, ("data_lag",)), (("competition", "error"), ("policy",))):
+        more, less = (
+            _again(small_book, some, kept, tmp_path / "-".join(kept), capacity=True) for kept in (on, without)
+        )
+        for name in ("observations/consumption", "observations/income_assets"):
+            pd.testing.assert_frame_equal(more.whole(name), less.whole(name), obj=name)

@@ -22,8 +22,16 @@ class MemoryBook:
         self.frames = frames
         self.asked: set[tuple[str, str]] = set()
 
-    def table(self, name: str, block: int = 0, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def table(
+        self,
+        name: str,
+        block: int = 0,
+        columns: Sequence[str] | None = None,
+        borrowers: np.ndarray | None = None,
+    ) -> pd.DataFrame:
         frame = self.frames[name]
+        if borrowers is not None:
+            frame = frame[frame["borrower_id"].isin(borrowers)]
         wanted = list(frame.columns) if columns is None else list(columns)
         self.asked |= {(name, column) for column in wanted}
         return frame[wanted]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.favoured import favoured, favoured_by_share, in_any_window
+from models.favoured import favoured, favoured_by_share, favouring, in_any_window, windows_of
 from models.parameters import FavouredParameters
 
 HALF_A_YEAR = FavouredParameters(window_days=182, raise_from=1.15)
@@ -179,8 +179,24 @@ def test_reviews_in_a_window_are_those_of_the_same_borrower_that_lie_near_enough
     reviews = reviews_of(*((i, who, ago, 1.0, 1.0, 1.0) for i, (who, ago) in enumerate(reviewed)))
     reviews = reviews.sort_values(["borrower_id", "reviewed_on"], ignore_index=True)
     requests = requests_of(*((who, ago, 1.0, 0.0) for who, ago in asked))
-    found = in_any_window(requests, reviews, HALF_A_YEAR)
+    found = in_any_window(windows_of(requests, reviews, HALF_A_YEAR), len(reviews))
     ago_of = (DAY - reviews["reviewed_on"].to_numpy().astype("datetime64[D]")).astype(int)
     days = list(zip(reviews["borrower_id"], ago_of, strict=True))
     expected = [any(who == other and 0 <= ago - since <= 182 for other, since in asked) for who, ago in days]
     assert list(found) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(SOME_REVIEWS, SOME_REQUESTS, st.lists(st.floats(0.5, 2.0), min_size=2, max_size=4))
+def test_several_worlds_at_once_get_what_each_gets_alone(some_reviews, some_requests, factors):
+    listed = [(number, *row) for number, row in enumerate(some_reviews)]
+    requests, reviews = requests_of(*some_requests), reviews_of(*listed)
+    reviews = reviews.sort_values(["borrower_id", "reviewed_on"], kind="stable", ignore_index=True)
+    limit = (np.exp(reviews["limit_score"]) * reviews["slip"]).to_numpy(np.float64)
+    before = reviews["limit_before"].to_numpy(np.float64)
+    needed = (requests["amount"] + requests["balance"]).to_numpy(np.float64)
+    windows = windows_of(requests, reviews, HALF_A_YEAR)
+    worlds = np.array(factors)[:, None] * limit
+    together = favouring(windows, worlds, np.broadcast_to(before, worlds.shape), needed, HALF_A_YEAR)
+    alone = [favouring(windows, world, before, needed, HALF_A_YEAR) for world in worlds]
+    assert together.tolist() == [row.tolist() for row in alone]

@@ -1,19 +1,34 @@
 """Both decisions taken again: what each switch does, on requests made by hand."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data.errors import DataFault
 from data.mechanisms import MECHANISMS
-from features.matrix import Matrix
-from models.replay import Scene, conflicts, raises
+from models.replay import Asked, Scene, asked_of, conflicts, raises
 from settings import Settings
 
-FEATURES = ("dti_ratio", "bureau_lenders", "bureau_enq_3m", "own_dpd_current", "thin_file")
 ALL = frozenset(MECHANISMS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request in a scene."""
+
+    keys: pd.DataFrame
+    reviews: pd.DataFrame
+    policy: pd.DataFrame
+    scene: Scene
+
+    def asked(self, settings: Settings) -> Asked:
+        return asked_of(self.keys, self.reviews, self.policy, settings.models)
+
+    def but(self, **changed: object) -> "Case":
+        return replace(self, scene=replace(self.scene, **changed))
 
 
 def scene(
@@ -23,7 +38,7 @@ def scene(
     slip: float = 1.0,
     executed: str = "refuse",
     system: str = "refuse",
-) -> Scene:
+) -> Case:
     """A request in a tight month, two months after a raise in an easy one; cut-offs .028 and .11, less 10 %."""
     keys = pd.DataFrame(
         {
@@ -32,7 +47,6 @@ def scene(
             "requested_on": pd.to_datetime(["2025-09-10"]),
             "region": [0],
             "amount": [2_000.0],
-            "balance": [1_000.0],
             "decision_system": [system],
             "decision_executed": [executed],
             "random_release": [False],
@@ -55,20 +69,20 @@ def scene(
             "review_id": [3],
             "borrower_id": [1],
             "reviewed_on": pd.to_datetime(["2025-07-08"]),
-            "limit_before": [10_000.0],
-            "limit_score": [np.log(limit)],
-            "slip": [slip],
         }
     )
-    values = np.array([[dti, 1, 1, 0, 0]], dtype=np.float32)
-    return Scene(
-        requests=Matrix(keys, values, FEATURES),
+    read = {"dti_ratio": dti, "bureau_lenders": 1, "bureau_enq_3m": 1, "own_dpd_current": 0, "thin_file": 0}
+    made = Scene(
+        read={name: np.array([value], dtype=np.float64) for name, value in read.items()},
         probability=np.array([pd_of]),
         missing=np.array([False]),
-        reviews=reviews,
+        balance=np.array([1_000.0]),
+        before=np.array([10_000.0]),
+        limit=np.array([float(limit)]),
+        slip=np.array([slip]),
         recomputed=None,
-        policy=policy,
     )
+    return Case(keys, reviews, policy, made)
 
 
 Kept = Callable[..., bool]
@@ -78,8 +92,8 @@ Kept = Callable[..., bool]
 def kept(settings: Settings) -> Kept:
     """Whether the one request is still in conflict without some mechanisms."""
 
-    def still(of: Scene, *off: str) -> bool:
-        [conflict] = conflicts(of, ALL - set(off), settings.models)
+    def still(of: Case, *off: str) -> bool:
+        [conflict] = conflicts(of.asked(settings), of.scene, ALL - set(off), settings.models)
         return bool(conflict)
 
     return still
@@ -92,7 +106,7 @@ def test_the_policy_off_is_the_looser_of_today_and_the_raise(kept: Kept) -> None
     tightened_back = scene(pd_of=0.05)
     months = tightened_back.policy["month_start"].to_numpy()[::-1]
     loosened = replace(tightened_back, policy=tightened_back.policy.assign(month_start=months))
-    assert kept(replace(loosened, probability=np.array([0.12])), "policy")
+    assert kept(loosened.but(probability=np.array([0.12])), "policy")
     assert not kept(loosened, "policy")
 
 
@@ -132,14 +146,40 @@ def test_a_recomputed_limit_counts_in_place_of_the_reviews(
     settings: Settings,
 ) -> None:
     before = scene()
-    [raised_on] = raises(before, True, settings.models)
-    assert raised_on == np.datetime64("2025-07-08")
-    assert kept(replace(before, recomputed=np.array([11_500.0])))
-    lower = replace(before, recomputed=np.array([11_400.0]))
+    asked = before.asked(settings)
+    assert raises(asked, before.scene, True, settings.models).tolist() == [0]
+    assert kept(before.but(recomputed=np.array([11_500.0])))
+    lower = before.but(recomputed=np.array([11_400.0]))
     assert not kept(lower)
-    assert np.isnat(raises(lower, True, settings.models)).all()
+    assert raises(asked, lower.scene, True, settings.models).tolist() == [-1]
     # The amount and the balance must fit into it as well.
-    dear = replace(
-        before, reviews=before.reviews.assign(limit_before=1_000.0), recomputed=np.array([2_900.0])
+    assert not kept(before.but(before=np.array([1_000.0]), recomputed=np.array([2_900.0])))
+
+
+def test_several_worlds_at_once_are_decided_as_each_alone(settings: Settings) -> None:
+    one = scene()
+    asked, flat = one.asked(settings), one.scene
+    probability, limits = np.array([[0.05], [0.01], [0.12], [0.05]]), [[12e3], [12e3], [12e3], [10e3]]
+    worlds = replace(
+        flat,
+        read={name: np.broadcast_to(values, (4, 1)) for name, values in flat.read.items()},
+        probability=probability,
+        missing=np.zeros((4, 1), dtype=bool),
+        before=np.full((4, 1), 10_000.0),
+        limit=np.array(limits),
     )
-    assert not kept(dear)
+    for off in ((), ("policy",), ("error",)):
+        together = conflicts(asked, worlds, ALL - set(off), settings.models)
+        alone = [
+            conflicts(asked, replace(flat, probability=pd_of, limit=limit), ALL - set(off), settings.models)
+            for pd_of, limit in zip(probability, np.array(limits), strict=True)
+        ]
+        assert together.tolist() == [row.tolist() for row in alone]
+
+
+def test_a_gap_in_the_policy_table_is_told(settings: Settings) -> None:
+    of = scene()
+    for kept_rows, month in ((slice(0, 1), "2025-09"), (slice(1, 2), "2025-07")):
+        gap = replace(of, policy=of.policy.iloc[kept_rows])
+        with pytest.raises(DataFault, match=f"no row for {month} in region 0.*complete the table `policy`"):
+            conflicts(gap.asked(settings), gap.scene, ALL - {"policy"}, settings.models)
