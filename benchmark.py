@@ -109,12 +109,13 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
                 release = stages.fit_release(book, requests, settings, console)
             with watch.stage("judge"):
                 limit_score = stages.score_reviews(reviews, limit)
-                judged = stages.judge(book, requests, reviews, limit_score, release, settings)
+                margin = stages.score_requests(requests, release)
+                judged = stages.judge(book, requests, reviews, limit_score, margin, release, settings)
             with watch.stage("log models"):
                 log_models(tracked, book, judged, limit, release)
             with watch.stage("explain, causes"):
                 explanation = stages.explain(
-                    book, requests, reviews, limit, limit_score, release, judged, settings, console
+                    book, requests, reviews, limit, limit_score, release, margin, judged, settings, console
                 )
             with watch.stage("report"):
                 (folder / "report").mkdir()

@@ -120,7 +120,8 @@ def _score_book(
     from explanations.scored import observables, scored
 
     limit_score = stages.score_reviews(reviews, limit)
-    decided, members = stages.cohorts(book, requests, reviews, limit_score, release, settings)
+    margin = stages.score_requests(requests, release)
+    decided, members = stages.cohorts(book, requests, reviews, limit_score, release, margin, settings)
     conflicts = decided[members.conflict].reset_index(drop=True)
     ids = conflicts["request_id"].to_numpy()
     causes = stages.split_causes(book, reviews, limit_score, limit, release, ids, settings, console)

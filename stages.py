@@ -123,18 +123,26 @@ def score_reviews(reviews: Matrix, limit: LimitModel) -> Floats:
     return limit.score(reviews.values)
 
 
+def score_requests(requests: Matrix, release: ReleaseModel) -> Floats:
+    """The release model's score of each request (log-odds, before calibration), which the same stages share."""
+    release.require(requests.features)
+    return release.margin(requests.values)
+
+
 def judge(
     book: Book,
     requests: Matrix | None,
     reviews: Matrix | None,
     limit_score: Floats | None,
+    margin: Floats | None,
     release: ReleaseModel | None,
     settings: Settings,
 ) -> Judged:
     """Performance of the models that are given, out of time."""
     from training.from_book import judge
 
-    return judge(book, requests, reviews, limit_score, release, settings.training)
+    probability = None if release is None or margin is None else release.calibration.pd(margin)
+    return judge(book, requests, reviews, limit_score, probability, settings.training)
 
 
 def explain(
@@ -144,6 +152,7 @@ def explain(
     limit: LimitModel,
     limit_score: Floats,
     release: ReleaseModel,
+    margin: Floats,
     judged: Judged,
     settings: Settings,
     console: Console,
@@ -157,7 +166,7 @@ def explain(
     from training.periods import review_splits
     from training.splits import OUTSIDE
 
-    decided, members = cohorts(book, requests, reviews, limit_score, release, settings)
+    decided, members = cohorts(book, requests, reviews, limit_score, release, margin, settings)
     evidence = Evidence(
         decided=decided,
         requests=requests,
@@ -272,6 +281,7 @@ def cohorts(
     reviews: Matrix,
     limit_score: Floats,
     release: ReleaseModel,
+    margin: Floats,
     settings: Settings,
 ) -> tuple[pd.DataFrame, Cohorts]:
     """Decisions of both models on every request of a book (`row`: its place), and who is in which cohort."""
@@ -282,7 +292,7 @@ def cohorts(
 
     split = request_splits(book, requests.keys, settings.training)
     decided = decide_requests(
-        book, requests, reviews, limit_score, release, split == CALIBRATION, settings.models
+        book, requests, reviews, limit_score, release, margin, split == CALIBRATION, settings.models
     )
     return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)
 

@@ -95,10 +95,21 @@ def run(
             limit = stages.fit_limit(taken, reviews, settings, console)
             release = stages.fit_release(taken, requests, settings, console)
             limit_score = stages.score_reviews(reviews, limit)
-            judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
+            margin = stages.score_requests(requests, release)
+            judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
             uris = log_models(tracked, taken, judged, limit, release)
             explanation = stages.explain(
-                taken, requests, reviews, limit, limit_score, release, judged, settings, console, workers
+                taken,
+                requests,
+                reviews,
+                limit,
+                limit_score,
+                release,
+                margin,
+                judged,
+                settings,
+                console,
+                workers,
             )
             _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
@@ -209,7 +220,8 @@ def train(
         limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
         release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
         limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
-        judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
+        margin = None if requests is None or release is None else stages.score_requests(requests, release)
+        judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
         uris = log_models(tracked, taken, judged, limit, release)
     console.result(
         f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
@@ -247,10 +259,11 @@ def explain(
     ):
         requests, reviews = stages.matrices(taken, settings, console, workers)
         limit_score = stages.score_reviews(reviews, limit)
-        judged = stages.judge(taken, requests, reviews, limit_score, release, settings)
+        margin = stages.score_requests(requests, release)
+        judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
         tracked.log_metrics(_metrics(judged.performance))
         explanation = stages.explain(
-            taken, requests, reviews, limit, limit_score, release, judged, settings, console, workers
+            taken, requests, reviews, limit, limit_score, release, margin, judged, settings, console, workers
         )
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
@@ -279,7 +292,8 @@ def truth(
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
         requests, reviews = stages.matrices(taken, settings, console)
         limit_score = stages.score_reviews(reviews, limit)
-        decided, members = stages.cohorts(taken, requests, reviews, limit_score, release, settings)
+        margin = stages.score_requests(requests, release)
+        decided, members = stages.cohorts(taken, requests, reviews, limit_score, release, margin, settings)
         conflicts = decided[members.conflict].reset_index(drop=True)
         kept = stages.true_conflicts_of(taken, conflicts, limit, release, settings, console)
         shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))

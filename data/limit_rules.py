@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,13 @@ from data.errors import DataFault
 from data.randomness import Floats
 from data.world import LimitReviews
 
+_RULES: Final = "limit_reviews"
+
+
+def tells_rules(book: Book) -> bool:
+    """Whether the book tells the lender's rules for limits."""
+    return _RULES in book.manifest.parameters
+
 
 def rules_of(book: Book) -> LimitReviews:
     """The lender's rules for limits, as the book tells them.
@@ -22,7 +30,7 @@ def rules_of(book: Book) -> LimitReviews:
         DataFault: The book does not tell them.
     """
     try:
-        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters["limit_reviews"]))
+        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters[_RULES]))
     except (KeyError, ValueError) as error:
         raise DataFault(
             f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again."

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
 from data.errors import DataFault
-from data.limit_rules import recorded_slip, rules_of
+from data.limit_rules import recorded_slip, rules_of, tells_rules
 from data.months import month_index, to_days
 from features.catalogue import catalogue_of, own_catalogue
 from features.context import context
@@ -68,15 +68,15 @@ def review_matrix(
 ) -> Matrix:
     """The limit reader's snapshot at each limit review of a block, in the limit model's columns.
 
-    Keys are the columns of `limit_reviews`; a dated book adds `region`, `month` (of history) and `slip`, the factor
-    of a recorded departure from the lender's rules (`recorded_slip`). `streams` are the block's, where they are at
-    hand; reviews before the month `since` of a dated book are left out.
+    Keys are the columns of `limit_reviews`; a dated book adds `region`, `month` (of history) and, where the book tells
+    the lender's rules, `slip`: the factor of a recorded departure from them (`recorded_slip`). `streams` are the
+    block's, where they are at hand; reviews before the month `since` of a dated book are left out.
     """
     reviews = plain(book.table("limit_reviews", block))
     if not book.dated:
         return _flat(book, block, reviews, catalogue_of(book).limit)
-    # Before any is left out: a slip is told by the reviews that went before.
-    reviews = reviews.assign(slip=recorded_slip(reviews, rules_of(book)))
+    if tells_rules(book):  # before any is left out: a slip is told by the reviews that went before
+        reviews = reviews.assign(slip=recorded_slip(reviews, rules_of(book)))
     if since is not None:
         month = month_index(to_days(reviews["reviewed_on"]), str(book.manifest.first_month))
         reviews = reviews[month >= since].reset_index(drop=True)

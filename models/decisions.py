@@ -29,6 +29,7 @@ def decide_requests(
     reviews: Matrix,
     limit_score: Floats,
     release: ReleaseModel,
+    margin: Floats,
     calibration: NDArray[np.bool_],
     parameters: ModelsParameters,
 ) -> pd.DataFrame:
@@ -40,25 +41,21 @@ def decide_requests(
         reviews: Limit snapshots of all reviews.
         limit_score: The limit model's score of each review (log-RMB).
         release: The release model.
+        margin: Its score of each request (log-odds, before calibration).
         calibration: Requests of the calibration period; a book without a policy table sets its cut-off there.
         parameters: Policy and favour.
 
     Returns:
         By request: release_margin (log-odds), pd, cutoff, refused, refused_by, policy_version, favoured, and
         of the favouring (else the latest) review review_id, limit_score (log-RMB), limit_before, limit_after.
-
-    Raises:
-        DataFault: The release model does not fit the book's features.
     """
-    release.require(requests.features)
     if not len(requests.keys):
         raise DataFault(f"{book.path} holds no draw requests; take a larger book.")
-    margin = release.margin(requests.values)
     probability = release.calibration.pd(margin)
     scored = reviews.keys.assign(limit_score=limit_score)
     if book.dated:
         in_force = policy_in_force(requests.keys, book.whole("policy"))
-        slip = scored["slip"] * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
+        slip = scored.get("slip", 1.0) * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
         shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
     else:

@@ -39,7 +39,9 @@ def test_its_defaults_are_as_hard_to_foresee_as_real_ones(lenders: list[Book], s
     for book in lenders:
         requests = whole_matrix(book, "request", settings.features)
         release = fit_release_on(book, requests, settings.training, settings.models)
-        performance = judge(book, requests, None, None, release, settings.training).performance
+        performance = judge(
+            book, requests, None, None, release.pd(requests.values), settings.training
+        ).performance
         reached.append(model_figures(metric_names(performance)))
     # Some 340 bad outcomes a book leave an AUC open by ±.03, so the three seeds are judged together.
     mean = {

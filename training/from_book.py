@@ -121,17 +121,16 @@ def judge(
     requests: Matrix | None,
     reviews: Matrix | None,
     limit_score: Floats | None,
-    release: ReleaseModel | None,
+    probability: Floats | None,
     parameters: TrainingParameters,
 ) -> Judged:
     """How well the models that are given do on their book, by split; matrices are needed for these alone.
 
-    Of the limit model its score of each review (log-RMB) is enough.
+    Their scores are enough: `limit_score` of each review (log-RMB), `probability` (calibrated PD) of each request.
     """
     tables, decile = [], pd.DataFrame(columns=["split", "decile", "requests", "mean_pd", "bad_rate"])
-    if release is not None and requests is not None:
+    if probability is not None and requests is not None:
         split = request_splits(book, requests.keys, parameters)
-        probability = release.pd(requests.values)
         bad = observed_bad(book, requests.keys["request_id"])
         tables.append(
             release_performance(split, probability, bad, oracle_bad(book, requests.keys["request_id"]))

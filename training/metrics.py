@@ -86,7 +86,7 @@ def limit_metrics(log_limit: Floats, log_predicted: Floats) -> dict[str, float]:
 
 
 def release_performance(
-    split: pd.Categorical, probability: Floats, bad: Floats, oracle_bad: Floats | None
+    split: pd.Categorical[str], probability: Floats, bad: Floats, oracle_bad: Floats | None
 ) -> pd.DataFrame:
     """Performance of the release model, tidy (`COLUMNS`).
 
@@ -107,7 +107,7 @@ def release_performance(
     return pd.concat(tables, ignore_index=True)
 
 
-def limit_performance(split: pd.Categorical, log_limit: Floats, log_predicted: Floats) -> pd.DataFrame:
+def limit_performance(split: pd.Categorical[str], log_limit: Floats, log_predicted: Floats) -> pd.DataFrame:
     """Performance of the limit model on reviews (log-RMB), tidy (`COLUMNS`)."""
     tables = []
     for name in SPLITS:
@@ -131,7 +131,7 @@ def reliability(bad: Floats, probability: Floats, groups: int = 10) -> pd.DataFr
     )
 
 
-def reliability_by_split(split: pd.Categorical, probability: Floats, bad: Floats) -> pd.DataFrame:
+def reliability_by_split(split: pd.Categorical[str], probability: Floats, bad: Floats) -> pd.DataFrame:
     """Split, then as `reliability`: bad rate by decile of the requests with a known outcome in each split."""
     tables = []
     for name in SPLITS:

@@ -17,12 +17,12 @@ from training.parameters import PeriodParameters, TrainingParameters
 from training.splits import label_known, splits_by_hash, splits_by_period
 
 
-def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical:
+def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical[str]:
     """The split of each draw request."""
     return _splits(book, keys, "requested_on", parameters)
 
 
-def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical:
+def review_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical[str]:
     """The split of each limit review."""
     return _splits(book, keys, "reviewed_on", parameters)
 
@@ -69,7 +69,7 @@ def require_same_splits(model: Boosted, book: Book, parameters: TrainingParamete
         )
 
 
-def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> pd.Categorical:
+def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> pd.Categorical[str]:
     first_month = book.manifest.first_month
     if first_month is None:
         # By the lender's own ids, so that another order of the file's rows is the same split.

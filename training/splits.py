@@ -26,7 +26,7 @@ NAMES = (*SPLITS, OUTSIDE)
 Days = NDArray[np.int32]
 
 
-def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> pd.Categorical:
+def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) -> pd.Categorical[str]:
     """The split of each row of a dated book (one of `NAMES`, a byte a row).
 
     Args:
@@ -48,7 +48,7 @@ def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) ->
     return _named(codes)
 
 
-def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categorical:
+def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categorical[str]:
     """The split of each row of an undated book, by the hash of its id: the same in every order and extract.
 
     What stands for out of time here is the share held out.
@@ -65,5 +65,5 @@ def label_known(days: Days, first_month: str, periods: PeriodParameters) -> NDAr
     return np.asarray(days + periods.label_days <= fitted_on)
 
 
-def _named(codes: NDArray[np.int8]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(NAMES)))
+def _named(codes: NDArray[np.int8]) -> pd.Categorical[str]:
+    return pd.Categorical.from_codes(codes, categories=pd.Index(NAMES), ordered=False)

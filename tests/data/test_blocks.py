@@ -154,7 +154,9 @@ class Explained:
     """An explanation that was made here, in a folder, and what it was made from."""
 
     folder: Path
-    made_from: tuple[Book, Matrix, Matrix, LimitModel, Floats, ReleaseModel, Judged, Settings, Console]
+    made_from: tuple[
+        Book, Matrix, Matrix, LimitModel, Floats, ReleaseModel, Floats, Judged, Settings, Console
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +166,9 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     limit = stages.fit_limit(book, reviews, settings, quiet)
     release = stages.fit_release(book, requests, settings, quiet)
     score = stages.score_reviews(reviews, limit)
-    judged = stages.judge(book, requests, reviews, score, release, settings)
-    made_from = (book, requests, reviews, limit, score, release, judged, settings, quiet)
+    margin = stages.score_requests(requests, release)
+    judged = stages.judge(book, requests, reviews, score, margin, release, settings)
+    made_from = (book, requests, reviews, limit, score, release, margin, judged, settings, quiet)
     folder = tmp_path_factory.mktemp("here")
     write_explanation(stages.explain(*made_from), limit, release, folder)
     return Explained(folder, made_from)

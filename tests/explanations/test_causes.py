@@ -72,6 +72,7 @@ def lender(small_book: Book, settings: Settings) -> Lender:
         reviews,
         limit.score(reviews.values),
         release,
+        release.margin(requests.values),
         split == CALIBRATION,
         settings.models,
     )
@@ -186,7 +187,8 @@ def without_record(lender: Lender, out: Path) -> tuple[Lender, np.ndarray]:
     requests, reviews = (whole_matrix(book, kind, s.features) for kind in ("request", "review"))
     nobody = np.zeros(len(requests.keys), dtype=bool)
     score = lender.limit.score(reviews.values)
-    decided = decide_requests(book, requests, reviews, score, lender.release, nobody, s.models)
+    margin = lender.release.margin(requests.values)
+    decided = decide_requests(book, requests, reviews, score, lender.release, margin, nobody, s.models)
     return replace(lender, book=book, reviews=reviews, decided=decided), np.concatenate(ids)
 
 
