@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -96,28 +97,34 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
     from training.tracking import open_store
 
     console, watch, memory = Console(quiet=True), Stopwatch(), MemoryWatch()
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        with watch.stage(name), memory.stage(name):
+            yield
+
     with tempfile.TemporaryDirectory(prefix="releasegap-") as name:
         folder = Path(name)
         with open_store(folder / "home").run("bench") as tracked, memory:
-            with watch.stage("simulate"):
+            with stage("simulate"):
                 book = stages.simulate(settings, folder / "book", console)
-            with watch.stage("features"):
+            with stage("features"):
                 requests, reviews = stages.matrices(book, settings, console)
-            with watch.stage("fit limit"):
+            with stage("fit limit"):
                 limit = stages.fit_limit(book, reviews, settings, console)
-            with watch.stage("fit release"):
+            with stage("fit release"):
                 release = stages.fit_release(book, requests, settings, console)
-            with watch.stage("judge"):
+            with stage("judge"):
                 limit_score = stages.score_reviews(reviews, limit)
                 margin = stages.score_requests(requests, release)
                 judged = stages.judge(book, requests, reviews, limit_score, margin, release, settings)
-            with watch.stage("log models"):
+            with stage("log models"):
                 log_models(tracked, book, judged, limit, release)
-            with watch.stage("explain, causes"):
+            with stage("explain, causes"):
                 explanation = stages.explain(
                     book, requests, reviews, limit, limit_score, release, margin, judged, settings, console
                 )
-            with watch.stage("report"):
+            with stage("report"):
                 (folder / "report").mkdir()
                 write_explanation(explanation, limit, release, folder / "report")
         training = settings.training
@@ -128,9 +135,9 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
     size, rows = settings.simulation.borrowers, len(requests.values) + len(reviews.values)
     who, trees = f"{size:,} borrowers", f"2 × {TREES} trees"
     total = sum(watch.processor.values())
-    train = sum(watch.processor[stage] for stage in ("fit limit", "fit release", "judge", "log models"))
+    train = sum(watch.processor[name] for name in ("fit limit", "fit release", "judge", "log models"))
     return [
-        *((f"{who}: {stage}", seconds, "CPU s", None) for stage, seconds in watch.processor.items()),
+        *((f"{who}: {name}", seconds, "CPU s", None) for name, seconds in watch.processor.items()),
         (f"{who}: all stages", total, "CPU s", None),
         (f"{who}: all stages, wall", watch.wall, "s", None),
         (f"{who}: bare training, {trees}", bare.seconds, "CPU s", None),
@@ -141,6 +148,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
             "times",
             "≤ 2.5" if size >= 1e6 else None,
         ),
+        *((f"{who}: memory, {name}", peak / 2**30, "GiB", None) for name, peak in memory.by_stage.items()),
         (
             f"{who}: peak memory of all processes",
             memory.peak / 2**30,

@@ -64,6 +64,13 @@ SchedulerOption = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask scheduler; else workers start here."),
 ]
+DistributedOption = Annotated[
+    bool,
+    typer.Option(
+        "--distributed-training",
+        help="Fit both models on the Dask workers, too; scores differ a little from a fit here.",
+    ),
+]
 
 
 @dataclass

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
+    from training.fitting import Grow
     from training.from_book import Judged
 
 
@@ -99,21 +100,52 @@ def matrices(
         )
 
 
-def fit_limit(book: Book, reviews: Matrix, settings: Settings, console: Console) -> LimitModel:
+def way_to_grow(engine: Engine, distributed: bool, settings: Settings) -> Grow:
+    """How trees are grown: in this program, or where the call asks for it by the workers of its Dask cluster.
+
+    Raises:
+        CallError: It asks for it without such a cluster.
+    """
+    from data.cluster import Cluster
+    from training.fitting import grown_here
+
+    if not distributed:
+        return grown_here
+    if not isinstance(engine, Cluster):
+        raise CallError("--distributed-training is for --engine dask: name this engine, too.")
+    from training.distributed import grown_by
+
+    return grown_by(engine, settings.training.distributed)
+
+
+def fit_limit(
+    book: Book, reviews: Matrix, settings: Settings, console: Console, grow: Grow | None = None
+) -> LimitModel:
     """Fits the limit model on the snapshots of the reviews."""
+    from training.fitting import grown_here
     from training.from_book import fit_limit_on
 
     with console.step("Fitting the limit model", settings.training.limit.rounds) as move:
-        return fit_limit_on(book, reviews, settings.training, lambda done, most, score: move(done))
+        return fit_limit_on(
+            book, reviews, settings.training, lambda done, most, score: move(done), grow or grown_here
+        )
 
 
-def fit_release(book: Book, requests: Matrix, settings: Settings, console: Console) -> ReleaseModel:
+def fit_release(
+    book: Book, requests: Matrix, settings: Settings, console: Console, grow: Grow | None = None
+) -> ReleaseModel:
     """Fits and calibrates the release model on the snapshots of the requests."""
+    from training.fitting import grown_here
     from training.from_book import fit_release_on
 
     with console.step("Fitting the release model", settings.training.release.rounds) as move:
         return fit_release_on(
-            book, requests, settings.training, settings.models, lambda done, most, score: move(done)
+            book,
+            requests,
+            settings.training,
+            settings.models,
+            lambda done, most, score: move(done),
+            grow=grow or grown_here,
         )
 
 

@@ -17,6 +17,7 @@ from commandline import (
     BorrowersOption,
     Common,
     Console,
+    DistributedOption,
     EngineOption,
     LimitModelOption,
     MonthsOption,
@@ -69,6 +70,7 @@ def run(
     ] = None,
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
+    distributed_training: DistributedOption = False,
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
     from data.blocks import engine_of
@@ -82,6 +84,7 @@ def run(
         )
     settings = settings_of(common, *changes)
     with engine_of(settings.blocks, engine, scheduler) as workers:
+        grow = stages.way_to_grow(workers, distributed_training, settings)
         taken = (
             stages.open_verified(book)
             if book is not None
@@ -92,8 +95,8 @@ def run(
         store = _store(common)
         with store.run_on(taken, "run", flat(settings, taken)) as tracked:
             requests, reviews = stages.matrices(taken, settings, console, workers)
-            limit = stages.fit_limit(taken, reviews, settings, console)
-            release = stages.fit_release(taken, requests, settings, console)
+            limit = stages.fit_limit(taken, reviews, settings, console, grow)
+            release = stages.fit_release(taken, requests, settings, console, grow)
             limit_score = stages.score_reviews(reviews, limit)
             margin = stages.score_requests(requests, release)
             judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
@@ -199,6 +202,7 @@ def train(
     book: BookOption,
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
+    distributed_training: DistributedOption = False,
 ) -> None:
     """Fit, calibrate, score out of time, log and register the models of a book."""
     from data.blocks import engine_of
@@ -208,21 +212,22 @@ def train(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    store = _store(common)
-    with (
-        engine_of(settings.blocks, engine, scheduler) as workers,
-        store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked,
-    ):
-        wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
-        kinds = wanted.get(what, ("request", "review"))
-        made = dict(zip(kinds, stages.matrices(taken, settings, console, workers, kinds), strict=True))
-        requests, reviews = made.get("request"), made.get("review")
-        limit = stages.fit_limit(taken, reviews, settings, console) if reviews is not None else None
-        release = stages.fit_release(taken, requests, settings, console) if requests is not None else None
-        limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
-        margin = None if requests is None or release is None else stages.score_requests(requests, release)
-        judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
-        uris = log_models(tracked, taken, judged, limit, release)
+    with engine_of(settings.blocks, engine, scheduler) as workers:
+        grow = stages.way_to_grow(workers, distributed_training, settings)
+        store = _store(common)
+        with store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked:
+            wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
+            kinds = wanted.get(what, ("request", "review"))
+            made = dict(zip(kinds, stages.matrices(taken, settings, console, workers, kinds), strict=True))
+            requests, reviews = made.get("request"), made.get("review")
+            limit = stages.fit_limit(taken, reviews, settings, console, grow) if reviews is not None else None
+            release = (
+                stages.fit_release(taken, requests, settings, console, grow) if requests is not None else None
+            )
+            limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
+            margin = None if requests is None or release is None else stages.score_requests(requests, release)
+            judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
+            uris = log_models(tracked, taken, judged, limit, release)
     console.result(
         f"{headline(_metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from data.errors import CallError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+    from data.placed_client import PlacedClient
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,18 +29,33 @@ ANSWERS_IN = 5
 WORKERS_IN = 20
 """Seconds within which there must be a worker; one that died is started again in less."""
 
+LOOKED_AFTER = 0.5
+"""Seconds between two looks at who still works together."""
+
+RESTARTED_IN = 120
+"""Seconds within which workers started here must be there again after all were ended."""
+
 BLOCKS_AHEAD = 2
 """Blocks under way for each thread of the workers: one that is worked on, one that waits or is done."""
 
 UNINTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """What a worker started here runs first: Ctrl-C in the terminal is for the program, which then ends its workers."""
 
+SILENT = "import os; os.dup2(os.open(os.devnull, os.O_WRONLY), 1)"
+"""And this: what LightGBM tells in a worker is no part of the program's own result."""
+
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a Dask scheduler, as an `Engine`."""
+    """The workers of a Dask scheduler, as an `Engine`.
+
+    Attributes:
+        client: The connection to the scheduler.
+        own: Whether the workers were started by this program, for this program alone.
+    """
 
     client: Client
+    own: bool
 
     @property
     def elsewhere(self) -> int:
@@ -62,6 +81,105 @@ class Cluster:
         while under_way:
             yield self._taken(under_way.popleft())
 
+    def together(
+        self, work: Callable[[PlacedClient], R], minutes: float, failures: tuple[type[Exception], ...]
+    ) -> R:
+        """What comes of work that needs all workers at once, from its beginning to its end.
+
+        When one of them dies, or the work fails, it is begun again once: with all workers started anew where they are
+        this program's own, for one that is left may wait for one that died; otherwise with those that still answer.
+
+        Args:
+            work: Called in a thread with a client of its own; it may wait for ever, and is given up then.
+            minutes: How long all this may take.
+            failures: What the work raises where workers lost each other.
+
+        Raises:
+            CallError: It failed again, did not end in time, or no worker is left.
+        """
+        end = monotonic() + 60 * minutes
+        lost: tuple[type[Exception], ...] = (_WorkerLost, *failures)
+        workers = self._workers()
+        try:
+            return self._attempt(work, workers, minutes, end)
+        except lost:
+            workers = self._renewed(len(workers)) if self.own else self._answering()
+        try:
+            return self._attempt(work, workers, minutes, end)
+        except lost as error:
+            raise CallError(
+                f"Work that needs all Dask workers at once failed twice ({error}): see that none of them dies, has too "
+                "little memory, or cannot be reached by the others, and call again."
+            ) from error
+
+    def _workers(self) -> list[str]:
+        """Addresses of the workers that there are now, of which there must be one."""
+        with _reached():
+            self.client.wait_for_workers(1, timeout=WORKERS_IN)
+            return sorted(self.client.nthreads())
+
+    def _attempt(
+        self, work: Callable[[PlacedClient], R], workers: list[str], minutes: float, end: float
+    ) -> R:
+        from distributed import CancelledError, KilledWorker
+
+        from data.placed_client import PlacedClient
+
+        with _reached():
+            address = str(self.client.scheduler_info(n_workers=0)["address"])
+        results: list[R] = []
+        errors: list[BaseException] = []
+
+        def ended() -> None:
+            try:
+                results.append(work(client))
+            except BaseException as error:
+                errors.append(error)
+
+        # Whatever still waits for a result of this client is told that there will be none when the client ends.
+        with PlacedClient(address, workers) as client:
+            thread = threading.Thread(target=ended, daemon=True)
+            thread.start()
+            while thread.is_alive():
+                thread.join(LOOKED_AFTER)
+                with _reached():
+                    lost = set(workers) - set(self.client.nthreads())
+                if thread.is_alive() and lost:
+                    raise _WorkerLost(f"{len(lost)} of {len(workers)} workers died")
+                if thread.is_alive() and monotonic() > end:
+                    raise CallError(
+                        f"Work that needs all Dask workers at once did not end within {minutes:g} minutes: "
+                        "give it more time (training.distributed.minutes) or more workers, and start those anew "
+                        "that do not answer."
+                    )
+        if not errors:
+            return results[0]
+        if isinstance(errors[0], CancelledError | KilledWorker):
+            raise _WorkerLost("a worker died") from errors[0]
+        raise errors[0]
+
+    def _renewed(self, count: int) -> list[str]:
+        """So many workers, all started anew."""
+        with _reached():
+            self.client.restart(timeout=RESTARTED_IN)
+            self.client.wait_for_workers(count, timeout=RESTARTED_IN)
+        return self._workers()
+
+    def _answering(self) -> list[str]:
+        """The workers that take work, of which there must be one soon."""
+        end = monotonic() + WORKERS_IN
+        while True:
+            with _reached():
+                asked = {
+                    worker: self.client.submit(str, workers=[worker], pure=False)
+                    for worker in self._workers()
+                }
+                self._done(list(asked.values()))
+                if found := [worker for worker, future in asked.items() if future.status == "finished"]:
+                    return found
+                if monotonic() > end:
+                    raise TimeoutError
+
     def _taken(self, future: Future[Any]) -> Any:
         """The result of a block, waited for as long as there are workers."""
         from distributed import KilledWorker
@@ -79,12 +197,12 @@ class Cluster:
             ) from error
         raise error.with_traceback(future.traceback())
 
-    def _done(self, future: Future[Any]) -> bool:
+    def _done(self, futures: Future[Any] | list[Future[Any]]) -> bool:
         from distributed import wait
 
         try:
             with self.client.as_current():
-                wait(future, timeout=ANSWERS_IN)
+                wait(futures, timeout=ANSWERS_IN)
         except TimeoutError:
             return False
         return True
@@ -122,7 +240,7 @@ def cluster(scheduler: str | None, processes: int) -> Iterator[Cluster]:
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its port without the dashboard, too
                 memory_limit=0,  # none, as for processes of this program
                 local_directory=scratch,
-                preload=[UNINTERRUPTED],
+                preload=[UNINTERRUPTED, SILENT],
                 silence_logs=logging.CRITICAL,
             )
             client = Client(stack.enter_context(started), set_as_default=False)
@@ -131,7 +249,11 @@ def cluster(scheduler: str | None, processes: int) -> Iterator[Cluster]:
         stack.enter_context(client)
         if scheduler is not None:
             _refuse_unable(client, scheduler)
-        yield Cluster(client)
+        yield Cluster(client, own=scheduler is None)
+
+
+class _WorkerLost(Exception):
+    """One of the workers that work together died."""
 
 
 def _connected(scheduler: str) -> Client:

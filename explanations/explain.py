@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,8 @@ CONFLICT_COLUMNS = (
     "policy_version",
 )
 REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin")
+
+Number = TypeVar("Number", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def explain(
     limit_given = _contributions(
         evidence.limit,
         evidence.reviews.values[limit_rows[in_conflict]],
-        evidence.reviews.values[evidence.limit_background],
-        evidence.limit_score[evidence.limit_background],
+        _rows(evidence.reviews.values, evidence.limit_background),
+        _rows(evidence.limit_score, evidence.limit_background),
         conflicts,
         lambda done: on_tree(evidence.release.booster.num_trees() + done),
         engine,
@@ -150,6 +152,11 @@ def _favouring_reviews(decided: pd.DataFrame, reviews: Matrix, cohorts: Cohorts)
     rows = pd.Index(reviews.keys["review_id"].to_numpy())
     wanted = decided.loc[cohorts.conflict | cohorts.reference, "review_id"].to_numpy(np.int64)
     return np.asarray(rows.get_indexer(wanted), dtype=np.int64)
+
+
+def _rows(values: NDArray[Number], wanted: NDArray[np.bool_]) -> NDArray[Number]:
+    """The rows that are wanted; where all are, without a copy of what is a large part of all memory."""
+    return values if wanted.all() else values[wanted]
 
 
 def _contributions(

@@ -15,7 +15,7 @@ from models.boosted import Floats, Origin
 from models.limit_model import LimitModel
 from models.parameters import ModelsParameters
 from models.release_model import ReleaseModel
-from training.fitting import Columns, Labelled, Progress, fit_limit, fit_release, untold
+from training.fitting import Columns, Grow, Labelled, Progress, fit_limit, fit_release, grown_here, untold
 from training.labels import observed_bad, oracle_bad
 from training.metrics import limit_performance, release_performance, reliability_by_split
 from training.parameters import RejectInference, TrainingParameters
@@ -40,7 +40,11 @@ class Judged:
 
 
 def fit_limit_on(
-    book: Book, reviews: Matrix, parameters: TrainingParameters, progress: Progress = untold
+    book: Book,
+    reviews: Matrix,
+    parameters: TrainingParameters,
+    progress: Progress = untold,
+    grow: Grow = grown_here,
 ) -> LimitModel:
     """The limit model of a book: log of `limit_assessed` at the reviews of the training period."""
     split = review_splits(book, reviews.keys, parameters)
@@ -50,7 +54,14 @@ def fit_limit_on(
     columns = Columns(catalogue.limit, catalogue.limit_signs)
     origin = Origin(book.digest, catalogue.digest)
     model = fit_limit(
-        train, early_stopping, columns, origin, parameters.limit, parameters.seed, progress=progress
+        train,
+        early_stopping,
+        columns,
+        origin,
+        parameters.limit,
+        parameters.seed,
+        progress=progress,
+        grow=grow,
     )
     return replace(model, parameters={**model.parameters, **split_parameters(book, parameters)})
 
@@ -62,6 +73,7 @@ def fit_release_on(
     models: ModelsParameters,
     progress: Progress = untold,
     first: ReleaseModel | None = None,
+    grow: Grow = grown_here,
 ) -> ReleaseModel:
     """The release model of a book: `bad` of the released requests of the training period, then calibrated.
 
@@ -74,6 +86,7 @@ def fit_release_on(
         models: Calibration and policy.
         progress: Follows the fit.
         first: The model without reject inference, where it is at hand; otherwise it is fitted if needed.
+        grow: How the trees are grown.
 
     Raises:
         CallError: Reject inference is asked of a book that records no random releases.
@@ -86,7 +99,7 @@ def fit_release_on(
     method = parameters.release.reject_inference
     if method != "none":
         alone = with_reject_inference(parameters, "none")
-        first = first or fit_release_on(book, requests, alone, models, progress)
+        first = first or fit_release_on(book, requests, alone, models, progress, grow=grow)
         refused = refused_by_score(book, requests, models.policy) & np.isnan(label)
         at_random = requests.keys["random_release"].to_numpy(bool)
         periods = [
@@ -106,6 +119,7 @@ def fit_release_on(
         models.calibration,
         parameters.seed,
         progress=progress,
+        grow=grow,
     )
     return replace(model, parameters={**model.parameters, **split_parameters(book, parameters)})
 

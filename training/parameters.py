@@ -61,6 +61,7 @@ class BoosterParameters(Parameters):
     Attributes:
         rounds: Most trees.
         patience: Rounds without a better score on the early-stopping period before the fit ends.
+        stopping_rows: Most rows of that period that are scored after each round, spread evenly over all.
         learning_rate: Share of each tree's values that is added.
         num_leaves: Most leaves of a tree.
         max_depth: Most splits on a path; 8 at most, since the explanation tabulates 2^depth patterns a leaf.
@@ -74,6 +75,7 @@ class BoosterParameters(Parameters):
 
     rounds: Annotated[int, Field(ge=1, le=10_000)]
     patience: Annotated[int, Field(ge=1, le=1_000)]
+    stopping_rows: Annotated[int, Field(ge=1_000)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     num_leaves: Annotated[int, Field(ge=2, le=256)]
     max_depth: Annotated[int, Field(ge=1, le=8)]
@@ -95,6 +97,18 @@ class ReleaseFitParameters(BoosterParameters):
     reject_inference: RejectInference
 
 
+class DistributedParameters(Parameters):
+    """How a fit on the workers of a cluster is done.
+
+    Attributes:
+        minutes: How long one fit may take, its second try included.
+        parts: So many parts the rows are dealt to, and the parts to the workers.
+    """
+
+    minutes: Annotated[float, Field(gt=0, le=10_080)]
+    parts: Annotated[int, Field(ge=1, le=100_000)]
+
+
 class TrainingParameters(Parameters):
     """All parameters of the folder `training`."""
 
@@ -103,3 +117,4 @@ class TrainingParameters(Parameters):
     shares: ShareParameters
     limit: BoosterParameters
     release: ReleaseFitParameters
+    distributed: DistributedParameters

@@ -41,11 +41,16 @@ class MemoryWatch:
 
     Pages that processes share are counted in each, so the peak is an upper bound at the moments looked at. Of
     this process alone the system itself knows the peak; where there is no /proc, that is all that is known.
+
+    Attributes:
+        by_stage: The most memory seen in each stage (bytes), in the order in which they began.
     """
 
     def __init__(self) -> None:
         """Not yet watching."""
         self._seen = 0
+        self._stage = ""
+        self.by_stage: dict[str, int] = {}
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -58,6 +63,15 @@ class MemoryWatch:
         self._watcher.join()
         self._seen = max(self._seen, own_peak())
 
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What is seen meanwhile counts for this stage."""
+        self._stage = name
+        self._look()
+        yield
+        self._look()
+        self._stage = ""
+
     @property
     def peak(self) -> int:
         """The most memory seen (bytes)."""
@@ -65,7 +79,13 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
-            self._seen = max(self._seen, sum(_resident_of_tree(os.getpid())))
+            self._look()
+
+    def _look(self) -> None:
+        seen, stage = sum(_resident_of_tree(os.getpid())), self._stage
+        self._seen = max(self._seen, seen)
+        if stage and seen:
+            self.by_stage[stage] = max(self.by_stage.get(stage, 0), seen)
 
 
 def own_peak() -> int:

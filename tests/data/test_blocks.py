@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from distributed import Client
 from typer.testing import CliRunner, Result
 
 import data.cluster
@@ -69,7 +70,7 @@ def engine(request: pytest.FixtureRequest, workers: Cluster, tmp_path: Path) -> 
         yield Processes(2)
         return
     flag = tmp_path / "struck"
-    yield Struck(workers.client, flag)
+    yield Struck(workers.client, workers.own, flag)
     assert flag.exists()
 
 
@@ -227,6 +228,26 @@ def test_work_that_no_worker_is_left_for_ends(unmanned: Cluster, monkeypatch: py
     monkeypatch.setattr(data.cluster, "WORKERS_IN", 0.2)
     with pytest.raises(CallError, match="has no worker left"):
         list(unmanned.map_blocks(waited, [0.0]))
+
+
+def test_work_that_needs_all_workers_is_not_begun_without_one(
+    unmanned: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data.cluster, "WORKERS_IN", 0.2)
+    with pytest.raises(CallError, match="has no worker left"):
+        unmanned.together(refused, 1, ())
+
+
+def test_what_such_work_finds_wrong_comes_back_as_it_was_and_is_not_tried_again(workers: Cluster) -> None:
+    begun = []
+
+    def found_wrong(client: Client) -> None:
+        begun.append(sorted(client.nthreads()))
+        refused(2)
+
+    with pytest.raises(DataFault, match=r"^Block 2 is damaged"):
+        workers.together(found_wrong, 1, (OSError,))
+    assert begun == [sorted(workers.client.nthreads())]
 
 
 def test_workers_without_this_program_are_refused(workers: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

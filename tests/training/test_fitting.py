@@ -19,6 +19,7 @@ CALIBRATE = CalibrationParameters(slope_spread=0.5)
 SMALL = BoosterParameters(
     rounds=40,
     patience=10,
+    stopping_rows=1_000_000,
     learning_rate=0.1,
     num_leaves=15,
     max_depth=5,
@@ -74,6 +75,27 @@ def limit(parameters=SMALL, threads=1, train=None, stop=None, seed=4):
 def test_the_number_of_threads_does_not_change_a_letter_of_the_model_text():
     assert release(threads=1).text == release(threads=2).text
     assert limit(threads=1).text == limit(threads=2).text
+
+
+def test_nor_does_it_with_so_many_rows_that_threads_share_their_sums():
+    # With row-wise histograms two threads give other trees here than one.
+    rng, count = np.random.default_rng(8), 80_000
+    made = [
+        rng.poisson(rng.uniform(0.05, 4), count) if column % 2 else rng.lognormal(8, 1, count)
+        for column in range(30)
+    ]
+    values = np.column_stack(made).astype(np.float32)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    known = np.nan_to_num(np.log1p(values))
+    label = 9 + 0.3 * known[:, 0] - 0.2 * known[:, 1] + 0.2 * known[:, 2] * (known[:, 3] > 0)
+    label = label - 0.1 * known[:, 5:].sum(axis=1) + 0.1 * rng.normal(size=count)
+    columns = Columns(tuple(f"column {number}" for number in range(30)), (1, -1, *[0] * 28))
+    rows, few = Labelled(values, label), Labelled(values[:1000], label[:1000])
+    longer = {"rounds": 60, "patience": 60, "num_leaves": 31, "max_depth": 8, "min_sum_hessian": 0.0}
+    longer |= {"feature_share": 0.5, "row_share": 1.0, "max_bin": 255}
+    slow = SMALL.model_copy(update=longer)
+    one, two = (fit_limit(rows, few, columns, ORIGIN, slow, 4, threads) for threads in (1, 2))
+    assert one.text == two.text
 
 
 def test_another_seed_gives_other_trees():
@@ -191,3 +213,22 @@ def test_a_calibration_period_that_contradicts_the_model_is_refused():
     rows = outcomes(4_000, 3)
     with pytest.raises(DataFault, match="backwards"):
         release(calibration=Labelled(rows.values, 1 - rows.label))
+
+
+def test_of_many_stopping_rows_some_spread_evenly_choose_the_number_of_trees() -> None:
+    values, odds = applicants(6000, seed=5)
+    train = Labelled(values[:2000], odds[:2000])
+    later = Labelled(values[2000:], odds[2000:])
+    every_other = Labelled(later.values[::2], later.label[::2])
+    thinned = SMALL.model_copy(update={"stopping_rows": 2000})
+    seen: list[list[float]] = []
+    for rows, parameters in ((later, thinned), (every_other, SMALL), (later, SMALL)):
+        scores: list[float] = []
+
+        def follow(done: int, most: int, score: float, scores: list[float] = scores) -> None:
+            scores.append(score)
+
+        fit_limit(train, rows, COLUMNS, ORIGIN, parameters, 1, progress=follow)
+        seen.append(scores)
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]

@@ -48,6 +48,20 @@ def test_memory_that_a_child_holds_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
     assert memory.peak >= own_peak()
 
 
+def test_memory_is_told_by_stage() -> None:
+    with MemoryWatch() as memory:
+        with memory.stage("small"):
+            pass
+        with memory.stage("large"):
+            held = b"x" * (100 * MIB)
+        del held
+        with memory.stage("after"):
+            pass
+    assert list(memory.by_stage) == ["small", "large", "after"]
+    assert memory.by_stage["large"] - memory.by_stage["small"] > 90 * MIB
+    assert memory.by_stage["after"] < memory.by_stage["large"]
+
+
 def test_where_nothing_can_be_looked_at_the_systems_own_figure_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
