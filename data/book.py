@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -117,6 +117,10 @@ class Book:
         """All parts of a table, in the order of the blocks."""
         parts = [self.table(name, block, columns) for block in range(self.parts_of(name))]
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def absolute(self) -> Book:
+        """The book under its absolute path, for workers elsewhere, which have another current folder."""
+        return replace(self, path=self.path.resolve())
 
     def verify(self) -> None:
         """Holds every part against its digest, so that what is made from this book is made from what it says.

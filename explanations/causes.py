@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -18,19 +18,10 @@ from data.limit_rules import Turns, recorded_slip, replayed_limits, rules_of, tu
 from data.mechanisms import CAUSES, SUBSETS, shapley_shares
 from data.randomness import Draws
 from data.world import LimitReviews
+from explanations.estimates import Neutral, assessed_change, assessed_from, estimate, lasting_income
 from explanations.limits_in_force import InForce, limit_features, reviews_in_force
-from explanations.neutral import (
-    Neutral,
-    Outcomes,
-    as_they_were,
-    assessed_change,
-    assessed_from,
-    distinct,
-    estimate,
-    lasting_income,
-    without_competition,
-    without_misreading,
-)
+from explanations.neutral import without_competition, without_misreading
+from explanations.outcomes import Outcomes, as_they_were, distinct
 from explanations.parameters import ExplanationParameters
 from features.matrix import Matrix, replaced
 from features.parameters import FeatureParameters
@@ -97,7 +88,7 @@ class Ledger:
         if not len(request_ids):
             return kept
         lender = Lender(
-            book=replace(self.book, path=self.book.path.resolve()),
+            book=self.book.absolute(),
             neutral=estimate(self.reviews, self.book.whole("market"), str(self.book.manifest.first_month)),
             limit=self.limit,
             release=self.release,
@@ -163,7 +154,7 @@ class Record:
         marketing: Whether each came with an incentive (0 or 1).
         slip: Factor of the recorded slip of each.
         override: Factor of the unrecorded override of each.
-        seen: What a limit formula read at each (`explanations.neutral.assessed_from`).
+        seen: What a limit formula read at each (`explanations.estimates.assessed_from`).
         near: Which reviews can favour a request.
         in_force: The reviews that put the limits in force that the release snapshots read.
         asked: The requests.

@@ -51,7 +51,7 @@ class Evidence:
     Attributes:
         decided: Decisions on all requests (see `models.decisions`), in the order of `requests`.
         requests: Release snapshots of all requests.
-        reviews: Limit snapshots of all reviews.
+        reviews: Limit snapshots of the reviews, those before history left out.
         out_of_time: Which requests are judged.
         limit_score: The limit model's score of each review (log-RMB).
         limit_background: Which reviews the limit model's contributions are taken against.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def lag_audit(
         limit_change (log), pd, pd_fresh, removed (whether the conflict is gone).
     """
     ids = pd.Index(conflicts["request_id"])
-    audit = Audit(replace(book, path=book.path.resolve()), limit, release, features, models)
+    audit = Audit(book.absolute(), limit, release, features, models)
     decided = conflicts[list(DECIDED)]
     jobs = [
         (block, decided[decided["request_id"].isin(requests["request_id"])])

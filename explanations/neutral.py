@@ -1,22 +1,16 @@
-"""What the data let a lender know of competition and of misread spending, and snapshots without either.
-
-Nothing here reads what only a simulator knows: the pull of competition is estimated from the regional index and
-the enquiries on show, true income from borrowers whose payroll is seen, usual spending from income. Loans that no
-bureau ever heard of, and the true income of one borrower without payroll, stay unknown.
-"""
+"""Snapshots as they would be without misread spending, or without what competition brought."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.months import month_index, to_days
 from data.randomness import Draws, binomial
+from explanations.estimates import Neutral, columns_of, income_of, kept_share
+from explanations.outcomes import Outcomes, distinct
 from features.matrix import Matrix, replaced
 from features.parameters import FeatureParameters
 from models.boosted import Floats
@@ -28,174 +22,6 @@ LOAN_MONTHS = 9
 """Months over which competition brought the loans that are open: as long as one stays open on average."""
 
 
-@dataclass(frozen=True)
-class Neutral:
-    """Estimates from a book of what competition brings and what spending hides.
-
-    Attributes:
-        pull: Log-rate of applications elsewhere per unit of the competition index.
-        competition: Competition index by month of history and region, with `first_month` as its first row.
-        first_month: Month of history of the first row.
-        income: Coefficients of log income (constant, log inferred income, log spending) where no payroll is seen.
-        spending: Log of the usual spending on the platform, relative to income.
-        usual: Median by feature of consumption that says how, not how much, is spent.
-        surge: Median surge of spending by calendar month (1 to 12).
-        assessment: Coefficients of the log of the assessed limit on what `assessed_from` reads: how the lender's
-            system answers, whatever model comes after it.
-    """
-
-    pull: float
-    competition: Floats
-    first_month: int
-    income: Floats
-    spending: float
-    usual: dict[str, float]
-    surge: Floats
-    assessment: Floats
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Snapshots as they may have been: some draws of each, those that came out alike kept once.
-
-    Attributes:
-        matrix: The distinct outcomes, with the keys of the snapshots that they are outcomes of.
-        row: Place of that snapshot, by outcome.
-        place: Place of its outcome, by draw and snapshot.
-    """
-
-    matrix: Matrix
-    row: NDArray[np.intp]
-    place: NDArray[np.intp]
-
-
-def as_they_were(matrix: Matrix) -> Outcomes:
-    """Snapshots of which there is one outcome each."""
-    rows = np.arange(len(matrix.values))
-    return Outcomes(matrix, rows, rows[None, :])
-
-
-def distinct(*columns: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows that are equal in all columns, kept once.
-
-    Args:
-        columns: Arrays of one shape.
-
-    Returns:
-        The place of the first of each, in the flattened arrays; and for every row, in their shape, which it is.
-    """
-    code = np.zeros(columns[0].size, dtype=np.int64)
-    for column in columns:
-        found, values = pd.factorize(column.ravel())
-        code = pd.factorize(code * (len(values) + 1) + found)[0].astype(np.int64)
-    first = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.intp)
-    first[code[::-1]] = np.arange(len(code))[::-1]
-    return first, code.reshape(columns[0].shape)
-
-
-TENURE_CEILING = 60.0
-"""Months as a customer beyond which loyalty is worth no more."""
-
-HOW_SPENT = (
-    "discretionary_share_3m",
-    "high_ticket_30d",
-    "virtual_recharge_share_3m",
-    "cashout_suspect_30d",
-)
-
-
-def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral:
-    """Estimates from all reviews of a book.
-
-    Args:
-        reviews: Limit snapshots of all reviews.
-        market: The market table of the book.
-        first_month: Month 1 of history (`YYYY-MM`).
-    """
-    column = _columns(reviews)
-    month = month_index(to_days(market["month_start"]), first_month)
-    regions = int(market["region"].max()) + 1
-    competition = np.zeros((int(month.max() - month.min()) + 1, regions))
-    competition[month - month.min(), market["region"].to_numpy()] = market["competition_index"].to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        verified, proxy, spent = (
-            np.log(column(name)) for name in ("income_verified", "income_proxy", "spend_avg_12m")
-        )
-    known = np.isfinite(verified) & np.isfinite(proxy) & np.isfinite(spent)
-    income = _least_squares(np.column_stack([proxy[known], spent[known]]), verified[known])
-    spending = float(np.median(spent[known] - verified[known])) if known.any() else 0.0
-    read = assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
-    log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
-    readable = np.isfinite(read).all(axis=1) & np.isfinite(log_assessed)
-    calendar = reviews.keys["reviewed_on"].dt.month.to_numpy()
-    surge = column("spend_surge_1m")
-    return Neutral(
-        pull=_pull(reviews, column("bureau_enq_6m"), _recent(competition, int(month.min()), reviews.keys)),
-        competition=competition,
-        first_month=int(month.min()),
-        income=income,
-        spending=spending,
-        usual={name: float(np.nanmedian(column(name))) for name in HOW_SPENT},
-        surge=np.array([_median(surge[calendar == number]) for number in range(1, 13)]),
-        assessment=_least_squares(read[readable], log_assessed[readable]),
-    )
-
-
-def assessed_change(neutral: Neutral, seen: Floats, then: Floats) -> Floats:
-    """How the log of the assessed limit of each review changes with its snapshot.
-
-    Args:
-        neutral: Estimates from the book.
-        seen: What the limit formula read of the snapshots as they were (`assessed_from`).
-        then: The same with something neutralised.
-    """
-    change = np.nan_to_num(then - seen)
-    # Not a product of matrices: its last bits may depend on the other rows.
-    return np.asarray(np.einsum("ij,j->i", change, neutral.assessment[1:]))
-
-
-def assessed_from(matrix: Matrix, marketing: Floats) -> Floats:
-    """What a limit formula reads of snapshots and incentives, in the shape in which it acts on the log of the limit."""
-    column = _columns(matrix)
-    verified, proxy = column("income_verified"), column("income_proxy")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        income = np.log(np.where(np.isnan(verified), proxy, verified))
-        spent = np.log(column("spend_avg_12m"))
-    return np.column_stack(
-        [
-            income,
-            spent,
-            np.minimum(column("account_age"), TENURE_CEILING),
-            np.nan_to_num(column("bureau_lenders")),
-            np.nan_to_num(column("bureau_enq_3m")),
-            np.nan_to_num(column("dti_ratio")),
-            column("own_late_count_6m") > 0,
-            column("shared_device_risk"),
-            column("competition_index"),
-            marketing,
-        ]
-    )
-
-
-def lasting_income(reviews: Matrix, neutral: Neutral) -> pd.Series:
-    """Log of what each borrower earns in the long run: the mean over all reviews that read him, by borrower_id."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (
-            pd.Series(np.log(_income(reviews, neutral)))
-            .groupby(reviews.keys["borrower_id"].to_numpy())
-            .mean()
-        )
-
-
-def _income(matrix: Matrix, neutral: Neutral) -> Floats:
-    """Monthly income (RMB): payroll where it is seen, otherwise what inferred income and spending tell of it."""
-    column = _columns(matrix)
-    verified, proxy = column("income_verified"), column("income_proxy")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inferred = np.exp(_applied(neutral.income, np.log(proxy), np.log(column("spend_avg_12m"))))
-    return np.where(np.isnan(verified), inferred, verified)
-
-
 def without_misreading(matrix: Matrix, date: str, neutral: Neutral, lasting: pd.Series) -> Matrix:
     """Limit snapshots as they would be if income were known and spending that of the income.
 
@@ -205,10 +31,10 @@ def without_misreading(matrix: Matrix, date: str, neutral: Neutral, lasting: pd.
         neutral: Estimates from the book.
         lasting: What the borrowers earn in the long run (`lasting_income`).
     """
-    column = _columns(matrix)
+    column = columns_of(matrix)
     changed: dict[str, Floats | float] = {}
     verified, proxy = column("income_verified"), column("income_proxy")
-    income = _income(matrix, neutral)
+    income = income_of(matrix, neutral)
     with np.errstate(divide="ignore", invalid="ignore"):
         read = np.where(np.isnan(verified), proxy, verified)
         usual = np.exp(neutral.spending + lasting.reindex(matrix.keys["borrower_id"]).to_numpy())
@@ -239,10 +65,10 @@ def without_competition(
         numbers: Random numbers of the borrowers of the rows.
         draws: How many draws of what competition brought.
     """
-    column = _columns(matrix)
+    column = columns_of(matrix)
     month = matrix.keys["month"].to_numpy(np.int64)
     region = matrix.keys["region"].to_numpy(np.int64)
-    kept = {months: _kept_share(neutral, month, region, months) for months in (1, 3, 6, LOAN_MONTHS)}
+    kept = {months: kept_share(neutral, month, region, months) for months in (1, 3, 6, LOAN_MONTHS)}
 
     def uniform(stream: str) -> Floats:
         return np.stack(
@@ -290,7 +116,7 @@ def _thinned(
         kept: Share that would have come without competition, by months.
         features: How obligations are read.
     """
-    column = _columns(matrix)
+    column = columns_of(matrix)
     changed: dict[str, Floats | float] = dict(counts)
     latest = _ratio(counts["bureau_enq_1m"], column("bureau_enq_1m"), kept[1])
     for name in ("mp_apps_7d", "mp_apps_30d"):
@@ -317,88 +143,7 @@ def _thinned(
     return replaced(matrix, changed)
 
 
-def _pull(reviews: Matrix, enquiries: Floats, index: Floats) -> float:
-    """Log-rate of enquiries per unit of the index, from means by region and month with effects of both."""
-    cells = pd.DataFrame(
-        {
-            "region": reviews.keys["region"].to_numpy(),
-            "month": reviews.keys["month"].to_numpy(),
-            "enquiries": np.nan_to_num(enquiries),
-            "index": index,
-        }
-    )
-    cells = cells.groupby(["region", "month"], as_index=False).agg(
-        enquiries=("enquiries", "mean"), index=("index", "mean"), rows=("index", "size")
-    )
-    cells = cells[(cells["enquiries"] > 0) & (cells["rows"] >= 20)]
-    if len(cells) < 30 or cells["index"].std() == 0:
-        return 0.0
-    weight = np.sqrt((cells["enquiries"] * cells["rows"]).to_numpy())
-    effects = pd.get_dummies(cells[["region", "month"]].astype(str), dtype=float).to_numpy()
-    design = np.column_stack([cells["index"].to_numpy(), effects]) * weight[:, None]
-    found = np.linalg.lstsq(design, np.log(cells["enquiries"].to_numpy()) * weight, rcond=None)[0]
-    return float(max(found[0], 0.0))
-
-
-def _recent(competition: Floats, first_month: int, keys: pd.DataFrame) -> Floats:
-    """Mean competition index of each row's region over its six months.
-
-    Over half a year more borrowing begets more (a debt leaves a gap that the next one fills), and that counts.
-    """
-    month, region = (keys[name].to_numpy(np.int64) for name in ("month", "region"))
-    months = np.arange(month.min(initial=first_month), month.max(initial=first_month) + 1)
-    regions = np.arange(competition.shape[1])
-    cells = np.repeat(months, len(regions)), np.tile(regions, len(months))
-    mean = _index(competition, first_month, *cells, 6).mean(axis=1).reshape(len(months), -1)
-    return np.asarray(mean[month - months[0], region])
-
-
-def _index(
-    competition: Floats, first_month: int, month: NDArray[np.int64], region: NDArray[np.int64], months: int
-) -> Floats:
-    """Competition index of each row's region in each of its latest months."""
-    at = month.astype(np.int64)[:, None] - first_month - np.arange(months)[None, :]
-    return np.asarray(competition[np.clip(at, 0, len(competition) - 1), region[:, None]])
-
-
-def _kept_share(neutral: Neutral, month: NDArray[np.int64], region: NDArray[np.int64], months: int) -> Floats:
-    """Share of the applications of the last months that would have come without competition."""
-    pulled: Floats = np.exp(
-        neutral.pull * _index(neutral.competition, neutral.first_month, month, region, months)
-    )
-    return np.asarray(1 / pulled.mean(axis=1))
-
-
-def _columns(matrix: Matrix) -> Callable[[str], Floats]:
-    """Reads a feature of the matrix by name; all missing where the matrix has none of that name."""
-    position = {name: place for place, name in enumerate(matrix.features)}
-
-    def column(name: str) -> Floats:
-        if name not in position:
-            return np.full(len(matrix.values), np.nan)
-        return matrix.values[:, position[name]].astype(np.float64)
-
-    return column
-
-
 def _ratio(part: Floats, whole: Floats, otherwise: Floats) -> Floats:
     """Part / whole, and the expected share where there is nothing to divide."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(whole > 0, part / whole, otherwise)
-
-
-def _least_squares(inputs: Floats, target: Floats) -> Floats:
-    design = np.column_stack([np.ones(len(target)), inputs])
-    return np.asarray(np.linalg.lstsq(design, target, rcond=None)[0])
-
-
-def _applied(coefficients: Floats, *inputs: Floats) -> Floats:
-    total = np.full(len(inputs[0]), coefficients[0])
-    for weight, values in zip(coefficients[1:], inputs, strict=True):
-        total = total + weight * values
-    return total
-
-
-def _median(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else 0.0

@@ -73,7 +73,7 @@ def observables(conflicts: pd.DataFrame, requests: Matrix, reviews: Matrix) -> F
     Args:
         conflicts: Decisions on the conflicts (see `models.decisions`), with `row`, the place in `requests`.
         requests: Release snapshots of all requests.
-        reviews: Limit snapshots of all reviews.
+        reviews: Limit snapshots of the reviews, those before history left out.
     """
     review = pd.Index(reviews.keys["review_id"]).get_indexer(pd.Index(conflicts["review_id"].astype("int64")))
     seen = (

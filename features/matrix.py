@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -160,10 +160,7 @@ def whole_matrices(
     ]
     keys: list[list[pd.DataFrame]] = [[] for _ in kinds]
     filled = [0] * len(kinds)
-    # Absolute: a worker elsewhere has another current folder.
-    sent = partial(
-        _of_block, replace(book, path=book.path.resolve()), kinds=kinds, parameters=parameters, since=since
-    )
+    sent = partial(_of_block, book.absolute(), kinds=kinds, parameters=parameters, since=since)
     for matrices in track(engine.map_blocks(sent, range(book.blocks)), book.blocks):
         for place, matrix in enumerate(matrices):
             # Copied into place as they come, so that a matrix never lies in memory twice.

@@ -126,7 +126,7 @@ def read_streams(book: Book, block: int, wanted: NDArray[np.int64] | None = None
 
 def _stream(frame: pd.DataFrame, ids: NDArray[np.int64]) -> Stream:
     owner = frame["borrower_id"].to_numpy()
-    _positions(ids, owner)
+    _positions(ids, owner)  # refuses rows of others
     offsets = np.append(np.searchsorted(owner, ids), len(owner))
     events = Events(offsets, to_days(frame["occurred_on"]), to_days(frame["visible_on"]))
     plain = frame.columns.difference(["borrower_id", "occurred_on", "visible_on", "kind"])

@@ -38,7 +38,7 @@ def decide_requests(
     Args:
         book: The book that the matrices were made from.
         requests: Release snapshots of all requests.
-        reviews: Limit snapshots of all reviews.
+        reviews: Limit snapshots of the reviews, those before history left out.
         limit_score: The limit model's score of each review (log-RMB).
         release: The release model.
         margin: Its score of each request (log-odds, before calibration).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
@@ -11,6 +12,7 @@ import hypothesis
 import pytest
 
 from data.book import Book
+from data.cluster import Cluster, cluster
 from data.simulate import simulate_book
 from data.world import World
 from settings import Settings, resolved
@@ -38,6 +40,13 @@ def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
     """A baseline book of 1,500 borrowers in three blocks."""
     out = tmp_path_factory.mktemp("books") / "baseline"
     return simulate_book(out, BORROWERS, 24, 5, "baseline", world, block_size=600)
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Cluster]:
+    """Two Dask workers on this machine, for the tests of a file."""
+    with cluster(None, 2) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

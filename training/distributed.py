@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -20,8 +19,8 @@ from data.cluster import Cluster
 from data.placed_client import PlacedClient
 from models.boosted import Floats
 from models.trees import trees_of
-from training.fitting import Grow, Grown, Labelled, Progress
-from training.parameters import BoosterParameters, DistributedParameters
+from training.fitting import Grow, Grown, Labelled, Task
+from training.parameters import DistributedParameters
 
 AS_SCIKIT_LEARN = {
     "min_data_in_leaf": "min_child_samples",
@@ -45,27 +44,19 @@ def grown_by(cluster: Cluster, how: DistributedParameters) -> Grow:
     their own rows and add up their histograms in their order, so that trees of other numbers are a little different.
     """
 
-    def grow(
-        settings: Mapping[str, Any],
-        train: Labelled,
-        early_stopping: Labelled,
-        names: Sequence[str],
-        parameters: BoosterParameters,
-        progress: Progress,
-    ) -> Grown:
-        parts = min(how.parts, len(train.label))
+    def grow(task: Task) -> Grown:
+        parts = min(how.parts, len(task.train.label))
 
         def fitted(client: PlacedClient) -> tuple[lgb.Booster, int]:
-            booster = _fitted(client, settings, train, names, parameters.rounds, parts, how.minutes)
-            return booster, min(len(client.places), parts)
+            return _fitted(client, task, parts, how.minutes), min(len(client.places), parts)
 
         # LightGBM tells on standard output which ports it looks for, and warns of a parameter that nobody gave.
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             booster, workers = cluster.together(fitted, how.minutes, (lgb.basic.LightGBMError,))
-        losses = losses_by_round(booster, early_stopping, str(settings["objective"]))
-        rounds = rounds_served_best(losses, parameters.patience)
-        progress(len(losses), parameters.rounds, float(losses[rounds - 1]))
+        losses = losses_by_round(booster, task.early_stopping, str(task.settings["objective"]))
+        rounds = rounds_served_best(losses, task.parameters.patience)
+        task.progress(len(losses), task.parameters.rounds, float(losses[rounds - 1]))
         return Grown(booster, rounds, {"distributed_workers": workers, "distributed_parts": parts})
 
     return grow
@@ -100,34 +91,27 @@ def rounds_served_best(losses: Floats, patience: int) -> int:
     return int(lesser[np.argmax(waited > patience)]) + 1
 
 
-def _fitted(
-    client: PlacedClient,
-    settings: Mapping[str, Any],
-    train: Labelled,
-    names: Sequence[str],
-    rounds: int,
-    parts: int,
-    minutes: float,
-) -> lgb.Booster:
+def _fitted(client: PlacedClient, task: Task, parts: int, minutes: float) -> lgb.Booster:
     """All rounds on all workers; without early stopping, which lightgbm.dask does not have."""
     # An outcome is fitted as a regressor, too: a classifier would look for both classes among each worker's own rows.
     model = DaskLGBMRegressor(
         client=client,
-        n_estimators=rounds,
+        n_estimators=task.parameters.rounds,
         time_out=math.ceil(minutes),  # for others that never begin; two hours, unless told
         **{
             AS_SCIKIT_LEARN.get(name, name): value
-            for name, value in settings.items()
+            for name, value in task.settings.items()
             if name != "num_threads"
         },
     )
+    train = task.train
     weight = None if train.weight is None else _kept(client, train.weight, parts)
     with client.as_current():
         model.fit(
             _kept(client, train.values, parts),
             _kept(client, train.label, parts),
             sample_weight=weight,
-            feature_name=list(names),
+            feature_name=list(task.names),
         )
     return model.booster_
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -61,56 +61,50 @@ class Grown:
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Grow(Protocol):
-    """How trees are grown: in this program, or elsewhere."""
+@dataclass(frozen=True)
+class Task:
+    """Trees to grow on training rows until more of them serve the early-stopping rows no better.
 
-    def __call__(
-        self,
-        settings: Mapping[str, Any],
-        train: Labelled,
-        early_stopping: Labelled,
-        names: Sequence[str],
-        parameters: BoosterParameters,
-        progress: Progress,
-    ) -> Grown:
-        """Grows trees on the training rows until more of them serve the early-stopping rows no better.
+    Attributes:
+        settings: As `lightgbm_settings` gives them.
+        train: Rows to grow on.
+        early_stopping: Rows to choose the number of trees on.
+        names: Of the columns.
+        parameters: Most rounds, and the patience.
+        progress: Follows the rounds.
+    """
 
-        Args:
-            settings: As `lightgbm_settings` gives them.
-            train: Rows to grow on.
-            early_stopping: Rows to choose the number of trees on.
-            names: Of the columns.
-            parameters: Most rounds, and the patience.
-            progress: Follows the rounds.
-        """
+    settings: Mapping[str, Any]
+    train: Labelled
+    early_stopping: Labelled
+    names: tuple[str, ...]
+    parameters: BoosterParameters
+    progress: Progress
+
+
+Grow = Callable[[Task], Grown]
+"""How trees are grown: in this program, or elsewhere."""
 
 
 def untold(done: int, most: int, score: float) -> None:
     """No progress shown."""
 
 
-def grown_here(
-    settings: Mapping[str, Any],
-    train: Labelled,
-    early_stopping: Labelled,
-    names: Sequence[str],
-    parameters: BoosterParameters,
-    progress: Progress,
-) -> Grown:
-    """See `Grow`: in this program."""
-    rows = _dataset(train, settings, feature_name=list(names))
-    later = _dataset(early_stopping, settings, reference=rows)
+def grown_here(task: Task) -> Grown:
+    """Trees grown in this program."""
+    rows = _dataset(task.train, task.settings, feature_name=list(task.names))
+    later = _dataset(task.early_stopping, task.settings, reference=rows)
 
     def tell(state: CallbackEnv) -> None:
         for _, _, score, *_ in state.evaluation_result_list or ():
-            progress(state.iteration + 1, state.end_iteration, score)
+            task.progress(state.iteration + 1, state.end_iteration, score)
 
     booster = lgb.train(
-        dict(settings),
+        dict(task.settings),
         rows,
-        num_boost_round=parameters.rounds,
+        num_boost_round=task.parameters.rounds,
         valid_sets=[later],
-        callbacks=[tell, lgb.early_stopping(parameters.patience, verbose=False)],
+        callbacks=[tell, lgb.early_stopping(task.parameters.patience, verbose=False)],
     )
     return Grown(booster, booster.best_iteration)
 
@@ -142,7 +136,8 @@ def fit_limit(
                 "above 0, so they have no logarithm; correct the column limit_assessed."
             )
     settings = lightgbm_settings("regression", "l2", columns.signs, parameters, seed, threads)
-    booster, told = _fit("limit", settings, train, early_stopping, columns.names, parameters, progress, grow)
+    task = Task(settings, train, early_stopping, columns.names, parameters, progress)
+    booster, told = _fit("limit", task, grow)
     said = parameters.model_dump() | {"seed": seed} | told
     return LimitModel(booster, columns.names, said, origin)
 
@@ -173,9 +168,8 @@ def fit_release(
         _refuse_empty(name, "labelled draw requests", rows)
         _refuse_one_class(name, rows.label)
     settings = lightgbm_settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
-    booster, told = _fit(
-        "release", settings, train, early_stopping, columns.names, parameters, progress, grow
-    )
+    task = Task(settings, train, early_stopping, columns.names, parameters, progress)
+    booster, told = _fit("release", task, grow)
     margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
     line = fit_calibration(margin, calibration.label, calibrate, calibration.weight)
     said = parameters.model_dump() | {"seed": seed} | calibrate.model_dump() | told
@@ -215,23 +209,12 @@ def lightgbm_settings(
     }
 
 
-def _fit(
-    model: str,
-    settings: dict[str, Any],
-    train: Labelled,
-    early_stopping: Labelled,
-    names: tuple[str, ...],
-    parameters: BoosterParameters,
-    progress: Progress,
-    grow: Grow,
-) -> tuple[lgb.Booster, dict[str, Any]]:
+def _fit(model: str, task: Task, grow: Grow) -> tuple[lgb.Booster, dict[str, Any]]:
     """The trees that serve the early-stopping period best, and what is told of where they were grown."""
-    grown = grow(
-        settings, train, _spread(early_stopping, parameters.stopping_rows), names, parameters, progress
-    )
+    grown = grow(replace(task, early_stopping=_spread(task.early_stopping, task.parameters.stopping_rows)))
     if not grown.booster.feature_importance("split").any():
         raise DataFault(
-            f"The {model} model found nothing to split on in {len(train.label)} training rows; take a larger "
+            f"The {model} model found nothing to split on in {len(task.train.label)} training rows; take a larger "
             f"book, or lower training.{model}.min_data_in_leaf and training.{model}.min_sum_hessian."
         )
     return booster_of(grown.booster.model_to_string(num_iteration=grown.rounds)), dict(grown.told)

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client
@@ -52,12 +53,6 @@ class Struck(Cluster):
 
 def call(*words: object) -> Result:
     return CliRunner().invoke(workbench.app, [str(word) for word in words])
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Cluster]:
-    with cluster(None, 2) as made:
-        yield made
 
 
 @pytest.fixture(params=["untouched", "struck"])
@@ -173,6 +168,16 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     folder = tmp_path_factory.mktemp("here")
     write_explanation(stages.explain(*made_from), limit, release, folder)
     return Explained(folder, made_from)
+
+
+def test_workers_elsewhere_find_a_book_that_is_named_from_here(
+    workers: Cluster, book: Book, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = whole_matrix(book, "request", settings.features)
+    monkeypatch.chdir(book.path.parent)  # the workers stay where they were started
+    relative = replace(book, path=Path(book.path.name))
+    found = whole_matrix(relative, "request", settings.features, workers)
+    np.testing.assert_array_equal(found.values, here.values)
 
 
 @pytest.mark.parametrize("engine", ["struck", "processes"], indirect=True)

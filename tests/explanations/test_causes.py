@@ -12,26 +12,23 @@ from data.blocks import Processes
 from data.book import Book, open_book, write_part
 from data.limit_rules import recorded_slip, replayed_limits, rules_of, turns_of
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
+from data.months import to_days
 from data.randomness import Draws
 from data.schema import DATED_TABLES, STREAMS
 from explanations import causes
 from explanations.cause_tables import with_causes
 from explanations.causes import Ledger
+from explanations.estimates import Neutral, estimate, kept_share, lasting_income
 from explanations.explanation import Explanation
 from explanations.lag_audit import by_days, by_stream, lag_audit
 from explanations.limits_in_force import limit_features, reviews_in_force
-from explanations.neutral import (
-    Neutral,
-    distinct,
-    estimate,
-    lasting_income,
-    without_competition,
-    without_misreading,
-)
+from explanations.neutral import LOAN_MONTHS, without_competition, without_misreading
+from explanations.outcomes import distinct
 from explanations.parameters import ExplanationParameters
 from explanations.truth import true_conflicts
-from features.matrix import Matrix, whole_matrix
-from features.reread import reread
+from features.matrix import Matrix, limit_rows, plain, request_rows, whole_matrix
+from features.reread import refreshed_snapshots, requests_by_block, reread
+from features.streams import read_streams
 from models.decisions import decide_requests
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
@@ -340,6 +337,51 @@ def test_a_draw_of_what_competition_brought_is_the_same_however_many_there_are(l
     assert not (left > counted).any()
     assert (left < counted).any()
     np.testing.assert_array_equal(np.isnan(left), np.isnan(counted))
+
+
+def test_late_payment_is_told_by_as_many_lenders_as_would_have_come_without_competition(
+    lender: Lender,
+) -> None:
+    found = estimate(lender.reviews, lender.book.whole("market"), str(lender.book.manifest.first_month))
+    numbers = Draws(3, lender.reviews.keys["borrower_id"].to_numpy())
+    features = lender.settings.features
+    made = without_competition(lender.reviews, found, features, numbers, 20)
+    place = lender.reviews.features.index("bureau_dpd_max_24m")
+    late = lender.reviews.values[:, place] > 0
+    still = made.matrix.values[made.place[:, late], place] > 0
+    month, region = (lender.reviews.keys[name].to_numpy(np.int64)[late] for name in ("month", "region"))
+    share = kept_share(found, month, region, LOAN_MONTHS).mean()
+    assert 0.5 < share < 0.95
+    assert still.mean() == pytest.approx(share, abs=0.03)
+
+
+def test_one_stream_fresh_is_what_reading_everything_with_it_fresh_gives(lender: Lender) -> None:
+    book, features = lender.book, lender.settings.features
+    block, held = requests_by_block(book, lender.conflicts)[0]
+    chosen = lender.decided.set_index("request_id").loc[held["request_id"]]
+    reviewed_on = book.whole("limit_reviews").set_index("review_id")["reviewed_on"]
+    rows = held.assign(favoured_on=reviewed_on.loc[chosen["review_id"].astype("int64")].to_numpy())
+    requests = book.table("draw_requests", block)
+    requests = requests[requests["request_id"].isin(rows["request_id"])].reset_index(drop=True)
+    rows = rows.set_index("request_id").loc[requests["request_id"]].reset_index()
+    seen = read_streams(book, block, requests["borrower_id"].to_numpy())
+    moved = set()
+    for stream, found in refreshed_snapshots(book, block, rows, features):
+        shown = seen if stream is None else seen.up_to_date((stream,))
+        today = None if stream is None else {stream: to_days(requests["requested_on"])}
+        asked = request_rows(book, block, shown, plain(requests), features)
+        reviewed = limit_rows(book, shown, rows, "favoured_on", features, today)
+        np.testing.assert_array_equal(found.asked, asked.values)
+        np.testing.assert_array_equal(found.reviewed, reviewed.values)
+        np.testing.assert_array_equal(found.balance, asked.keys["balance"])
+        if stream is None:
+            as_it_was = found
+            continue
+        for name in ("asked", "reviewed"):
+            before, after = getattr(as_it_was, name), getattr(found, name)
+            if not np.array_equal(before, after, equal_nan=True):
+                moved.add((stream, name))
+    assert {("bureau", "asked"), ("bureau", "reviewed"), ("consumption", "reviewed")} <= moved
 
 
 def test_up_to_date_snapshots_show_loans_that_came_on_show_later(lender: Lender) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.favoured import favoured, favoured_by_share, favouring, in_any_window, windows_of
@@ -188,6 +188,11 @@ def test_reviews_in_a_window_are_those_of_the_same_borrower_that_lie_near_enough
 
 @settings(deadline=None, max_examples=60)
 @given(SOME_REVIEWS, SOME_REQUESTS, st.lists(st.floats(0.5, 2.0), min_size=2, max_size=4))
+@example(  # the latest review favours in one world alone, the one before it in both
+    some_reviews=[(0, 100, 1_000.0, 4_000.0, 1.0), (0, 10, 1_000.0, 1_160.0, 1.0)],
+    some_requests=[(0, 0, 499.0, 0.0)],
+    factors=[1.0, 0.99],
+)
 def test_several_worlds_at_once_get_what_each_gets_alone(some_reviews, some_requests, factors):
     listed = [(number, *row) for number, row in enumerate(some_reviews)]
     requests, reviews = requests_of(*some_requests), reviews_of(*listed)

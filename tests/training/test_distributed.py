@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,31 +27,16 @@ from data.blocks import HERE, Processes
 from data.book import Book
 from data.cluster import Cluster, cluster
 from data.errors import CallError, DataFault
-from models.boosted import Origin
-from models.parameters import CalibrationParameters
 from models.release_model import ReleaseModel
 from models.storage import load_release_model, save_model
 from settings import Settings, resolved
+from tests.training.small_fit import CALIBRATE, ORIGIN, SMALL
 from training.distributed import dealt, grown_by, losses_by_round, rounds_served_best
-from training.fitting import Columns, Grow, Labelled, fit_limit, fit_release, grown_here
+from training.fitting import Columns, Grow, Labelled, Task, fit_limit, fit_release, grown_here
 from training.parameters import BoosterParameters, DistributedParameters
 
 COLUMNS = Columns(("income", "enquiries", "surge", "noise"), (-1, 1, 1, 0))
-ORIGIN = Origin("b" * 64, "c" * 64)
-SMALL = BoosterParameters(
-    rounds=60,
-    patience=10,
-    stopping_rows=1_000_000,
-    learning_rate=0.1,
-    num_leaves=15,
-    max_depth=5,
-    min_data_in_leaf=20,
-    min_sum_hessian=0.01,
-    l2=1.0,
-    feature_share=0.8,
-    row_share=0.8,
-    max_bin=63,
-)
+LONGER = SMALL.model_copy(update={"rounds": 60})
 FAST = ["training.limit.rounds=60", "training.release.rounds=60", "training.distributed.parts=6"]
 
 
@@ -65,10 +50,9 @@ def rows(count: int, seed: int, weighed: bool = False) -> Labelled:
     return Labelled(values, label, rng.integers(1, 4, count).astype(float) if weighed else None)
 
 
-def release(grow: Grow, parameters: BoosterParameters = SMALL, weighed: bool = False) -> ReleaseModel:
+def release(grow: Grow, parameters: BoosterParameters = LONGER, weighed: bool = False) -> ReleaseModel:
     periods = [rows(6_000 >> period, period, weighed) for period in range(3)]
-    calibrate = CalibrationParameters(slope_spread=0.5)
-    return fit_release(*periods, COLUMNS, ORIGIN, parameters, calibrate, 4, 1, grow=grow)
+    return fit_release(*periods, COLUMNS, ORIGIN, parameters, CALIBRATE, 4, 1, grow=grow)
 
 
 def how(parts: int = 6, minutes: float = 5) -> DistributedParameters:
@@ -77,12 +61,6 @@ def how(parts: int = 6, minutes: float = 5) -> DistributedParameters:
 
 def call(*words: object) -> Result:
     return CliRunner().invoke(workbench.app, [str(word) for word in words])
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Cluster]:
-    with cluster(None, 2) as made:
-        yield made
 
 
 @dataclass(frozen=True)
@@ -115,7 +93,7 @@ def _strike(client: Client, sent: signal.Signals) -> None:
 def test_one_worker_with_all_rows_grows_the_trees_of_a_fit_here(weighed: bool, workers: Cluster) -> None:
     here = release(grown_here, weighed=weighed)
     alone = release(grown_by(workers, how(parts=1)), weighed=weighed)
-    assert 1 < here.booster.num_trees() < SMALL.rounds, "it must have stopped early"
+    assert 1 < here.booster.num_trees() < LONGER.rounds, "it must have stopped early"
     assert alone.text == here.text
     assert alone.calibration == here.calibration
 
@@ -214,7 +192,7 @@ def test_the_losses_by_round_are_those_that_a_fit_here_hears(monkeypatch: pytest
     for objective, loss in (("binary", "binary_logloss"), ("regression", "l2")):
         heard: list[float] = []
         settings = {"objective": objective, "metric": loss, "verbosity": -1, "seed": 1, "num_threads": 1}
-        grown = grown_here(
+        task = Task(
             settings,
             rows(2_000, 1, True),
             rows(500, 2, True),
@@ -222,6 +200,7 @@ def test_the_losses_by_round_are_those_that_a_fit_here_hears(monkeypatch: pytest
             SMALL,
             lambda done, most, score, heard=heard: heard.append(score),
         )
+        grown = grown_here(task)
         losses = losses_by_round(grown.booster, rows(500, 2, True), objective)
         assert losses == pytest.approx(heard[: len(losses)], rel=1e-9)
         assert rounds_served_best(np.array(heard), SMALL.patience) == grown.rounds

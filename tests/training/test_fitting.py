@@ -6,30 +6,12 @@ from scipy.special import expit
 from sklearn.metrics import r2_score, roc_auc_score
 
 from data.errors import DataFault
-from models.boosted import Origin
-from models.parameters import CalibrationParameters
 from models.trees import trees_of
+from tests.training.small_fit import CALIBRATE, ORIGIN, SMALL
 from training.fitting import Columns, Labelled, fit_limit, fit_release
-from training.parameters import BoosterParameters
 
 COLUMNS = Columns(("income", "enquiries", "surge", "noise"), (1, -1, 0, 0))
 PD_COLUMNS = Columns(COLUMNS.names, (-1, 1, 1, 0))
-ORIGIN = Origin("b" * 64, "c" * 64)
-CALIBRATE = CalibrationParameters(slope_spread=0.5)
-SMALL = BoosterParameters(
-    rounds=40,
-    patience=10,
-    stopping_rows=1_000_000,
-    learning_rate=0.1,
-    num_leaves=15,
-    max_depth=5,
-    min_data_in_leaf=20,
-    min_sum_hessian=0.01,
-    l2=1.0,
-    feature_share=0.8,
-    row_share=0.8,
-    max_bin=63,
-)
 
 
 def applicants(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
