@@ -133,7 +133,7 @@ def test_a_model_of_a_cluster_keeps_where_it_was_grown(workers: Cluster, tmp_pat
     assert kept.text == model.text
     assert kept.booster.feature_name() == list(COLUMNS.names)
     assert kept.parameters == {
-        **SMALL.model_dump(),
+        **LONGER.model_dump(),
         **{"seed": 4, "slope_spread": 0.5, "distributed_workers": 2, "distributed_parts": 6},
     }
 
