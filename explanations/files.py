@@ -9,8 +9,8 @@ import pandas as pd
 
 from explanations.explain import CONFLICT_COLUMNS
 from explanations.explanation import Explanation
-from explanations.figures import write_figures
-from explanations.report import write_report
+from explanations.report.figures import write_figures
+from explanations.report.page import write_report
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 

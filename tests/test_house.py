@@ -177,8 +177,8 @@ def test_a_folder_imports_only_from_those_above_it(module: str) -> None:
         ("features/matrix.py", "from models import policy"),
         ("models/policy.py", "import training.metrics as m"),
         ("training/metrics.py", "from explanations.contrast import contributions"),
-        ("explanations/report.py", "from training.tracking import start"),
-        ("explanations/report.py", "import workbench"),
+        ("explanations/report/page.py", "from training.tracking import start"),
+        ("explanations/report/page.py", "import workbench"),
         ("training/ui.py", "from commandline import DEFAULT_HOME"),
         ("commandline.py", "from training.home import EXPERIMENT"),
         ("commandline.py", "import workbench"),
@@ -196,7 +196,7 @@ def test_an_import_against_the_order_is_seen(module: str, source: str) -> None:
         ("models/policy.py", "import numpy\nfrom data.errors import CallError\nfrom features import matrix"),
         ("training/fitting.py", "from .splits import split\nfrom training.metrics import auc"),
         ("commandline.py", "from data.errors import CallError"),
-        ("workbench.py", "import explanations.report, training.tracking, data.book, commandline"),
+        ("workbench.py", "import explanations.report.page, training.tracking, data.book, commandline"),
     ],
 )
 def test_an_import_in_order_is_let_pass(module: str, source: str) -> None:
@@ -227,7 +227,7 @@ def test_the_installation_lists_every_folder_that_holds_code() -> None:
 
 def test_the_installation_takes_along_every_file_that_the_code_reads() -> None:
     patterns = [
-        f"{package}/{pattern}"
+        f"{package.replace('.', '/')}/{pattern}"
         for package, globs in PYPROJECT["tool"]["setuptools"]["package-data"].items()
         for pattern in globs
     ]

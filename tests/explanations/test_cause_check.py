@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from data.mechanisms import CAUSES, MECHANISMS
-from explanations.cause_check import check_of, check_table, check_text, spread_places
+from explanations.cause_check import check_of, spread_places
 from explanations.explanation import Explanation
 from explanations.fidelity import GROUPS
+from explanations.report.cause_check_text import check_table, check_text
 from explanations.scored import Scored
 
 

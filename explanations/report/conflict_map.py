@@ -1,0 +1,258 @@
+"""The conflict map: each feature's push on the limit across, its push toward refusal up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import altair as alt
+import numpy as np
+
+from explanations.report.contrast_table import ContrastRow, Push
+from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, signed_axis, table
+from explanations.report.label_placement import Box, Placement, place_labels, text_width
+from explanations.report.map_regions import SLIGHT, Frame, frame_of, place_of, weight
+from explanations.report.palette import INK, MUTED
+from explanations.report.quantities import NOTHING, limit_effect, odds_effect, push, share
+from explanations.report.words import Language, say
+
+HEIGHT = 440
+# Widths of the plot itself for which labels are placed: a page of 600 px and one of 1,000 px or more.
+NARROW, WIDE = 420, 860
+FONT_SIZE, LINE_HEIGHT = 11.5, 14
+LABELS = 22
+_DOT_AREA = (50.0, 950.0)
+# Shares of the plot's width and height that the name of a region needs.
+_ROOM_ACROSS, _ROOM_UP = 0.15, 0.05
+# Region, and whether it lies right and at the top.
+_CORNERS = (
+    ("praised_then_refused", True, True),
+    ("doubted_twice", False, True),
+    ("praised_twice", True, False),
+    ("held_then_eased", False, False),
+)
+
+
+def conflict_map(rows: Sequence[ContrastRow], colours: Mapping[str, str], currency: str) -> Chart:
+    """The map as a chart; `rows` are all features of either model."""
+    frame = frame_of(rows)
+    records = _records(rows, frame, colours)
+    description = say("map.description", features=str(len(rows)))
+    columns = [
+        Column("label", say("column.feature"), numeric=False),
+        Column("family", say("column.family"), numeric=False),
+        Column("place", say("column.place"), numeric=False),
+        Column("limit_text", say("column.limit_push", currency=currency)),
+        Column("limit_effect", say("column.limit_effect")),
+        Column("release_text", say("column.release_push")),
+        Column("odds_effect", say("column.odds_effect")),
+        Column("top_text", say("column.top_share")),
+    ]
+    return Chart(
+        name="conflict-map",
+        title=say("map.title"),
+        note=say("map.note", slight=share(SLIGHT, digits=0)),
+        description=description,
+        specs=in_both(lambda language: map_layers(records, frame, language, currency), description),
+        table=table(say("map.table"), columns, records),
+    )
+
+
+def map_figure(rows: Sequence[ContrastRow], colours: Mapping[str, str], currency: str, width: int) -> Picture:
+    """The map in English at a fixed width with its legend, to be drawn as a picture."""
+    frame = frame_of(rows)
+    records = _records(rows, frame, colours)
+    of_family = {record["family"]["en"]: record["colour"] for record in records}
+    legend = alt.Color(
+        "family:N",
+        title=None,
+        scale=alt.Scale(domain=list(of_family), range=list(of_family.values())),
+        legend=alt.Legend(orient="bottom", columns=4, symbolType="circle"),
+    )
+    layers = map_layers(records, frame, "en", currency, width, legend)
+    return layers.properties(title=say("map.title")["en"])
+
+
+def map_layers(
+    records: Sequence[Record],
+    frame: Frame,
+    language: Language,
+    currency: str,
+    width: int | None = None,
+    colour: alt.Color | None = None,
+) -> Picture:
+    """Band, axes, names of the regions, points and labels; as wide as its container without a width."""
+    values = _placed(records, frame, language, (width,) if width else (NARROW, WIDE))
+    base = alt.Chart(inline(values, language)).encode(
+        x=alt.X(
+            "x:Q",
+            title=say("map.x", currency=currency)[language],
+            scale=_scale(frame.x),
+            axis=_percent_axis(),
+        ),
+        y=alt.Y("y:Q", title=say("map.y")[language], scale=_scale(frame.y), axis=signed_axis(7)),
+    )
+    dots = base.mark_point(filled=True, opacity=0.8, stroke="white", strokeWidth=1).encode(
+        size=alt.Size("top:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=list(_DOT_AREA))),
+        color=colour or alt.Color("colour:N", scale=None),
+        shape=alt.Shape("shape:N", scale=None),
+        tooltip=_tooltip(language, currency),
+    )
+    layers = [_band(frame), *_zero_lines(), *_region_names(frame, language), dots, *_labels(base, width)]
+    return alt.layer(*layers, width=width or "container", height=HEIGHT)
+
+
+def _records(rows: Sequence[ContrastRow], frame: Frame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A record per feature, those that count most first: they get their labels first."""
+    ordered = sorted(rows, key=partial(weight, frame=frame), reverse=True)
+    return [_record(row, frame, colours) for row in ordered]
+
+
+def _record(row: ContrastRow, frame: Frame, colours: Mapping[str, str]) -> dict[str, Any]:
+    limit, release = row.limit, row.release
+    shape = "circle" if limit and release else "diamond" if release else "square"
+    return {
+        "x": round(limit.mean, 6) if limit else 0,
+        "y": round(release.mean, 6) if release else 0,
+        "top": round(row.top_share, 4),
+        "shape": shape,
+        "colour": colours[row.family.en],
+        "label": row.label,
+        "definition": row.definition,
+        "family": row.family,
+        "place": say(f"place.{place_of(row, frame)}"),
+        "limit_text": _with_interval(limit) if limit else NOTHING,
+        "limit_effect": limit_effect(limit.mean) if limit else say("map.not_in_limit"),
+        "release_text": _with_interval(release) if release else NOTHING,
+        "odds_effect": odds_effect(release.mean) if release else say("map.not_in_release"),
+        "top_text": share(row.top_share, digits=0),
+    }
+
+
+def _with_interval(pushed: Push) -> str:
+    mean = push(pushed.mean, 3)
+    return f"{mean} ({push(pushed.low, 3)} … {push(pushed.high, 3)})" if pushed.low == pushed.low else mean
+
+
+def _scale(domain: tuple[float, float]) -> alt.Scale:
+    return alt.Scale(domain=list(domain), nice=False, zero=False)
+
+
+def _percent_axis() -> alt.Axis:
+    """Ticks in log money, and below each what it does to a limit."""
+    label = "datum.value ? [format(datum.value, '+.2~f'), format(exp(datum.value) - 1, '+.0%')] : ['0', '0%']"
+    return alt.Axis(labelExpr=label, tickCount=6, labelLineHeight=15)
+
+
+def _band(frame: Frame) -> alt.Chart:
+    values = [{"x": -frame.slight_x, "x2": frame.slight_x, "y": 0, "y2": frame.y[1]}]
+    band = alt.Chart(alt.InlineData(values=values)).mark_rect(fill="#f1f4f7", tooltip=None, aria=False)
+    encoded: alt.Chart = band.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
+    return encoded
+
+
+def _zero_lines() -> list[alt.Chart]:
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#9aa5b1", aria=False)
+    return [zero.encode(x="zero:Q"), zero.encode(y="zero:Q")]
+
+
+def _region_names(frame: Frame, language: Language) -> list[alt.Chart]:
+    """Names in the corners where their regions have room for them, and one over the band of slight pushes."""
+    corners = [
+        _corner(name, right, top, language)
+        for name, right, top in _CORNERS
+        if _has_room(frame.x, frame.slight_x, right, _ROOM_ACROSS)
+        and _has_room(frame.y, frame.slight_y, top, _ROOM_UP)
+    ]
+    return [*corners, _name("only_release", language).encode(text="text:N", x="zero:Q", y=alt.value(-9))]
+
+
+def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: float) -> bool:
+    """Whether the region on one side of the slight pushes takes up as much of the plot as its name needs."""
+    reach = domain[1] if beyond else -domain[0]
+    return reach - slight >= room * (domain[1] - domain[0])
+
+
+def _corner(place: str, right: bool, top: bool, language: Language) -> alt.Chart:
+    name = _name(place, language, align="right" if right else "left", dx=-6 if right else 6)
+    across, up = alt.value("width") if right else alt.value(0), alt.value(14 if top else HEIGHT - 14)
+    encoded: alt.Chart = name.encode(text="text:N", x=across, y=up)
+    return encoded
+
+
+def _name(
+    place: str, language: Language, align: Literal["left", "center", "right"] = "center", dx: int = 0
+) -> alt.Chart:
+    data = alt.InlineData(values=[{"zero": 0, "text": say(f"place.{place}")[language]}])
+    name: alt.Chart = alt.Chart(data).mark_text(
+        align=align, dx=dx, fontSize=12, fontWeight=600, fill=MUTED, tooltip=None, aria=False
+    )
+    return name
+
+
+def _tooltip(language: Language, currency: str) -> list[alt.Tooltip]:
+    """The head of the tooltip is its first entry."""
+    titles = {
+        "label": say("column.feature"),
+        "definition": say("column.definition"),
+        "family": say("column.family"),
+        "place": say("column.place"),
+        "limit_text": say("column.limit_push", currency=currency),
+        "limit_effect": say("column.limit_effect"),
+        "release_text": say("column.release_push"),
+        "odds_effect": say("column.odds_effect"),
+        "top_text": say("column.top_share"),
+    }
+    return [alt.Tooltip(f"{field}:N", title=title[language]) for field, title in titles.items()]
+
+
+def _labels(base: alt.Chart, width: int | None) -> list[alt.Chart]:
+    """A text layer for each width for which labels were placed; only the one that fits is seen."""
+    shown = ["true"] if width else [f"width < {WIDE}", f"width >= {WIDE}"]
+    layers = []
+    for i, test in enumerate(shown):
+        text = base.mark_text(
+            align={"expr": f"datum.align{i}"},
+            baseline="middle",
+            dx={"expr": f"datum.dx{i}"},
+            dy={"expr": f"datum.dy{i}"},
+            fontSize=FONT_SIZE,
+            fill=INK,
+            tooltip=None,
+            aria=False,
+        )
+        layers.append(text.encode(text=f"text{i}:N", opacity=alt.condition(test, alt.value(1), alt.value(0))))
+    return layers
+
+
+def _placed(
+    records: Sequence[Record], frame: Frame, language: Language, widths: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The records with the label that each shows at each width and where; empty where there was no room."""
+    placed: list[dict[str, Any]] = [dict(record) for record in records]
+    for i, width in enumerate(widths):
+        for record, placement in zip(placed, _placements(records, frame, language, width), strict=True):
+            at = placement or Placement(0, 0, "center")
+            record |= {f"dx{i}": round(at.dx, 2), f"dy{i}": round(at.dy, 2), f"align{i}": at.align}
+            record[f"text{i}"] = record["label"] if placement else ""
+    return placed
+
+
+def _placements(
+    records: Sequence[Record], frame: Frame, language: Language, width: float
+) -> list[Placement | None]:
+    points = [
+        (
+            width * (record["x"] - frame.x[0]) / (frame.x[1] - frame.x[0]),
+            HEIGHT * (frame.y[1] - record["y"]) / (frame.y[1] - frame.y[0]),
+            float(np.sqrt((_DOT_AREA[0] + record["top"] * (_DOT_AREA[1] - _DOT_AREA[0])) / np.pi)),
+        )
+        for record in records
+    ]
+    texts = [record["label"][language] if i < LABELS else "" for i, record in enumerate(records)]
+    names = [say(f"place.{name}")[language] for name in ("doubted_twice", "praised_then_refused")]
+    left, right = (text_width(name, 13) + 8 for name in names)
+    taken = [Box(0, 0, left, 4, 24), Box(width, width - right, width, 4, 24)]
+    sizes = [text_width(text, FONT_SIZE) for text in texts]
+    return place_labels(points, sizes, taken, (width, HEIGHT), LINE_HEIGHT)

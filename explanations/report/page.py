@@ -1,0 +1,95 @@
+"""The explanation report: one HTML file that holds everything it shows, in English and Chinese."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from data.atomic import whole_file
+from explanations.explanation import Explanation
+from explanations.report.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED
+from explanations.report.section import Section, Subject
+from explanations.report.sections import SECTIONS
+from explanations.report.vega import vega_script
+from explanations.report.words import say, say_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A section as it stands on the page."""
+
+    name: str
+    html: Markup
+
+
+def write_report(explanation: Explanation, path: Path, cache_folder: Path | None = None) -> None:
+    """Writes the report to `path`; the same explanation gives the same bytes."""
+    with whole_file(path) as aside:
+        aside.write_text(report_html(explanation, cache_folder), encoding="utf-8", newline="\n")
+
+
+def report_html(explanation: Explanation, cache_folder: Path | None = None) -> str:
+    """The whole page: styles, scripts (kept in the cache folder, if there is one), charts and tables."""
+    subject = Subject(explanation)
+    built = {name: build(subject) for name, build in SECTIONS.items()}
+    sections = {name: section for name, section in built.items() if section is not None}
+    environment = _environment(subject)
+    title = say("page.title")
+    page: dict[str, object] = {
+        "title": {"en": title.en, "zh": title.zh},
+        "config": CHART_CONFIG,
+        "charts": {name: specs for section in sections.values() for name, specs in _specs(section)},
+    }
+    for section in sections.values():
+        page |= section.data
+    return environment.get_template("report.html").render(
+        sections=[Laid(name, _laid_out(environment, name, section)) for name, section in sections.items()],
+        page_data=script_json(page),
+        libraries=vega_script(cache_folder),
+        style=_text_of("report.css"),
+        script=_text_of("report.js"),
+        fonts=FONTS,
+    )
+
+
+def script_json(value: object) -> str:
+    """JSON that can stand inside a script element whatever its strings hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _specs(section: Section) -> list[tuple[str, object]]:
+    return [*((chart.name, chart.specs) for chart in section.charts.values()), *section.specs.items()]
+
+
+def _laid_out(environment: jinja2.Environment, name: str, section: Section) -> Markup:
+    template = environment.get_template(f"sections/{name}.html")
+    return Markup(template.render(charts=section.charts, **section.said))
+
+
+def _text_of(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _environment(subject: Subject) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "say": partial(say_of, subject.undated),
+        "colours": {"ink": INK, "muted": MUTED, "line": LINE, "against": AGAINST, "favour": FAVOUR},
+    }
+    return environment

@@ -1,0 +1,117 @@
+"""Numbers as people read them: money, shares, pushes, feature values with their units."""
+
+from __future__ import annotations
+
+import math
+
+from explanations.report.words import Text, has, same, say
+
+NOTHING = "–"
+_SYMBOLS = {"RMB": "¥", "CNY": "¥", "TWD": "NT$", "USD": "US$", "EUR": "€", "GBP": "£"}
+# The catalogue's short unit codes, and the words that mappings use for the same.
+_UNITS = {
+    "d": "days", "day": "days", "days": "days",
+    "m": "months", "month": "months", "months": "months",
+    "y": "years", "year": "years", "years": "years",
+    "0/1": "flag", "flag": "flag",
+    "n": "", "count": "", "r": "", "ratio": "", "0-1": "", "z": "", "index": "", "": "",
+}  # fmt: skip
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a number at all."""
+    return value is not None and math.isfinite(value)
+
+
+def count(value: float | None) -> str:
+    """A count with thousands separated."""
+    return f"{value:,.0f}" if value is not None and known(value) else NOTHING
+
+
+def share(part: float | None, whole: float | None = 1.0, digits: int = 1) -> str:
+    """`part` of `whole` as a percentage."""
+    if part is None or whole is None or not known(part) or not known(whole) or whole == 0:
+        return NOTHING
+    return f"{fixed(100 * part / whole, digits)}%"
+
+
+def money(value: float | None, currency: str) -> str:
+    """An amount in whole units of `currency` (`RMB`, `TWD` or any other code)."""
+    if value is None or not known(value):
+        return NOTHING
+    sign = "−" if round(value) < 0 else ""
+    return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{abs(value):,.0f}"
+
+
+def push(value: float | None, digits: int = 2) -> str:
+    """A contribution with its sign."""
+    if value is None or not known(value):
+        return NOTHING
+    rounded = fixed(value, digits)
+    return f"+{rounded}" if value > 0 and float(rounded) else rounded
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals; what rounds to nothing bears no sign."""
+    rounded = f"{abs(value):.{digits}f}"
+    return f"−{rounded}" if value < 0 and float(rounded) else rounded
+
+
+def interval(low: float, high: float) -> str:
+    """A bootstrap interval of a contribution."""
+    return f"{push(low)} … {push(high)}" if known(low) and known(high) else NOTHING
+
+
+def limit_effect(log_push: float | None) -> str:
+    """A push in log money as what it does to the limit in per cent."""
+    if log_push is None or not known(log_push):
+        return NOTHING
+    return f"{push(100 * math.expm1(log_push), 1)}%"
+
+
+def odds_effect(log_odds: float | None) -> str:
+    """A push in log-odds as the factor on the odds."""
+    return f"×{math.exp(log_odds):.2f}" if log_odds is not None and known(log_odds) else NOTHING
+
+
+def number(value: float | None) -> str:
+    """A plain number with as many digits as it needs, three significant at least."""
+    if value is None or not known(value):
+        return NOTHING
+    size = abs(value)
+    if size >= 100 or float(value).is_integer():
+        text = f"{size:,.0f}"
+    elif size >= 1:
+        text = f"{size:.2f}".rstrip("0").rstrip(".")
+    else:
+        text = f"{size:.3g}"
+    return f"−{text}" if value < 0 else text
+
+
+def with_unit(value: float | None, unit: str, currency: str) -> Text:
+    """A feature's value with its unit in both languages; a missing value is said to be missing."""
+    if value is None or not known(value):
+        return say("value.missing")
+    if is_money(unit, currency):
+        return same(money(value, currency))
+    kind = _UNITS.get(unit, unit)
+    if kind == "flag":
+        return say("value.yes" if value else "value.no")
+    if not kind:
+        return same(number(value))
+    key = f"value.{kind}"
+    return say(key, value=number(value)) if has(key) else same(f"{number(value)} {unit}")
+
+
+def unit_name(unit: str, currency: str) -> Text:
+    """What an axis says of a unit; empty for counts and ratios, which need no word."""
+    if is_money(unit, currency):
+        return same(currency)
+    kind = _UNITS.get(unit, unit)
+    key = f"unit.{kind}"
+    return say(key) if has(key) else same(kind)
+
+
+def is_money(unit: str, currency: str) -> bool:
+    """Whether a unit is an amount of the book's currency."""
+    return unit in ("RMB", currency)

@@ -1,0 +1,221 @@
+"""The sections of the report: the answer, the decisions, why they disagree, cases, models and method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from explanations.report.cases import Case
+from explanations.report.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
+from explanations.report.cause_check_text import check_table, check_text
+from explanations.report.conflict_map import conflict_map
+from explanations.report.contrast_chart import contrast_chart
+from explanations.report.contrast_table import ContrastRow, by_score, families, family_rows, gap, main_rows
+from explanations.report.decisions import FEW, FEW_TRUE, decision_matrix, funnel_stages
+from explanations.report.distribution_chart import distribution_chart
+from explanations.report.distributions import main_distributions
+from explanations.report.headline import absent, answer, key_figures, which_book
+from explanations.report.map_regions import PLACES, frame_of, place_of, weight
+from explanations.report.palette import CAUSE_COLOURS
+from explanations.report.provenance import (
+    calibration_comment,
+    cautions,
+    parameters_table,
+    performance_table,
+    sources_table,
+    terms,
+    versions_table,
+)
+from explanations.report.quantities import count, push
+from explanations.report.reliability_chart import reliability_chart
+from explanations.report.section import Build, Section, Subject
+from explanations.report.waterfalls import Model, cutoff_rows, in_languages, waterfall_specs
+from explanations.report.words import Text, joined, say, say_of
+
+TOP_FEATURES = 15
+DISTRIBUTIONS = 6
+
+
+def answer_section(subject: Subject) -> Section:
+    """The question, the answer in sentences and key figures."""
+    explanation = subject.explanation
+    said = {
+        "book": which_book(subject.summary),
+        "answer": answer(explanation, subject.rows),
+        "key_figures": key_figures(explanation, subject.rows),
+        "absent": absent(explanation),
+    }
+    return Section(said)
+
+
+def funnel_section(subject: Subject) -> Section:
+    """From all requests to the cohorts, and the matrix of decisions."""
+    said = {
+        "funnel": funnel_stages(subject.explanation.funnel, subject.undated),
+        "matrix": decision_matrix(subject.explanation.decision_matrix),
+        "matrix_text": _matrix_text(subject.undated, subject.oracle),
+        "has_oracle": subject.oracle,
+    }
+    return Section(said)
+
+
+def map_section(subject: Subject) -> Section:
+    """Push on the limit against push toward refusal, feature by feature."""
+    if not subject.rows:
+        return Section()
+    said = {"reading": _reading(subject.rows), "families": _legend(subject)}
+    return Section(said, {"map": conflict_map(subject.rows, subject.colours, subject.currency)})
+
+
+def contrast_section(subject: Subject) -> Section:
+    """Which features, and which families of them, separate conflicts from the reference."""
+    rows, explanation = subject.rows, subject.explanation
+    if not rows:
+        return Section()
+    main, rest, others = main_rows(rows, TOP_FEATURES)
+    charts = {
+        "contrast": contrast_chart("contrast", main, rest, others, subject.colours),
+        "families": contrast_chart("families", family_rows(explanation), None, 0, subject.colours),
+    }
+    text = say_of(
+        subject.undated,
+        "section.contrast_text",
+        conflicts=count(int(by_score(explanation).sum())),
+        reference=count(len(explanation.reference)),
+        gap=push(gap(rows)),
+    )
+    return Section({"contrast_text": text}, charts)
+
+
+def causes_section(subject: Subject) -> Section:
+    """Which causes are to blame, when and for whom, and how right that is."""
+    explanation, causes = subject.explanation, subject.explanation.causes
+    told = causes is not None and len(causes) > 0
+    charts = {}
+    if causes is not None and told:
+        charts["causes"] = overall_chart(explanation, causes)
+        charts["causes-by-month"] = monthly_chart(explanation, causes)
+    said = {
+        "causes_text": say("section.causes_text", conflicts=count(len(explanation.conflicts))),
+        "causes_lacking": [
+            say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
+            for name in subject.summary.get("causes", {}).get("not_identifiable", {})
+        ],
+        "cause_segments": segments_table(explanation, causes) if causes is not None and told else None,
+        "cause_legend": [(say(f"cause.{name}"), colour) for name, colour in CAUSE_COLOURS.items()],
+        "freshness": freshness_table(explanation),
+        "check": check_table(explanation),
+        "check_text": check_text(explanation),
+    }
+    return Section(said, charts)
+
+
+def distributions_section(subject: Subject) -> Section:
+    """How the main features are distributed in both cohorts."""
+    shown = main_distributions(subject.explanation, subject.rows, DISTRIBUTIONS) if subject.rows else []
+    return Section(
+        charts={f"distribution-{i}": distribution_chart(i, features) for i, features in enumerate(shown)}
+    )
+
+
+def cases_section(subject: Subject) -> Section:
+    """Some conflicts one by one."""
+    cases = subject.cases
+    text = say_of(
+        subject.undated,
+        "section.cases_text",
+        cases=count(len(cases)),
+        conflicts=count(len(subject.explanation.conflicts)),
+    )
+    return Section(
+        {"cases": cases, "cases_text": text},
+        specs=_case_charts(cases, subject.currency, subject.undated),
+        data={"cases": [_case_data(case) for case in cases]},
+    )
+
+
+def models_section(subject: Subject) -> Section:
+    """How good both models are."""
+    explanation = subject.explanation
+    charts = {}
+    if len(explanation.reliability):
+        charts["reliability"] = reliability_chart(explanation.reliability, subject.undated)
+    said = {
+        "models_text": say_of(subject.undated, f"section.models_{'oracle' if subject.oracle else 'text'}"),
+        "performance": [performance_table(explanation, model) for model in ("release", "limit")],
+        "slope_text": calibration_comment(explanation),
+    }
+    return Section(said, charts)
+
+
+def provenance_section(subject: Subject) -> Section:
+    """What the words mean, what to beware of, and what all this was made from."""
+    summary = subject.summary
+    said = {
+        "terms": terms(summary),
+        "cautions": cautions(summary),
+        "sources": sources_table(summary),
+        "parameters": parameters_table(summary),
+        "versions": versions_table(summary),
+    }
+    return Section(said)
+
+
+SECTIONS: dict[str, Build] = {
+    "answer": answer_section,
+    "funnel": funnel_section,
+    "map": map_section,
+    "contrast": contrast_section,
+    "causes": causes_section,
+    "distributions": distributions_section,
+    "cases": cases_section,
+    "models": models_section,
+    "provenance": provenance_section,
+}
+"""All sections by name, in the order of the page."""
+
+
+def _matrix_text(undated: bool, oracle: bool) -> Text:
+    """How to read the matrix of decisions."""
+    parts = [say_of(undated, "matrix.text"), say("matrix.text_few", few=str(FEW))]
+    if oracle:
+        parts.append(say("matrix.text_oracle", few_true=str(FEW_TRUE)))
+    return joined(parts, en=" ", zh="")
+
+
+def _reading(rows: Sequence[ContrastRow]) -> list[tuple[Text, Text]]:
+    """For each region of the map that matters, what it means and the features that lie there."""
+    frame = frame_of(rows)
+    ordered = sorted(rows, key=lambda row: -weight(row, frame))
+    shown = []
+    for place in PLACES:
+        there = [row.label for row in ordered if place_of(row, frame) == place]
+        if there:
+            shown.append((say(f"place.{place}"), say(f"map.{place}", features=joined(there[:5]))))
+    return shown
+
+
+def _legend(subject: Subject) -> list[tuple[Text, str]]:
+    present = {row.family.en for row in subject.rows}
+    return [
+        (family, subject.colours[family.en])
+        for family in families(subject.explanation)
+        if family.en in present
+    ]
+
+
+def _case_charts(cases: Sequence[Case], currency: str, undated: bool) -> dict[str, Any]:
+    models: tuple[Model, Model] = ("limit", "release")
+    return {
+        f"waterfall-{model}": waterfall_specs(model, case.steps[model], case.cutoff, currency, undated)
+        for case in cases[:1]
+        for model in models
+    }
+
+
+def _case_data(case: Case) -> dict[str, Any]:
+    return {
+        "limit": in_languages(case.steps["limit"]),
+        "release": in_languages(case.steps["release"]),
+        "cutoff": cutoff_rows(case.cutoff),
+    }

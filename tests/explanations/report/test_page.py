@@ -1,0 +1,316 @@
+"""The report as a file: what it holds, that it is one and the same, and that no data gets out of its text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from explanations.explanation import Explanation
+from explanations.report import words
+from explanations.report.cause_charts import monthly_chart
+from explanations.report.page import report_html, script_json, write_report
+from explanations.report.provenance import calibration_comment
+from features.catalogue import Catalogue
+
+HOSTILE = '</script><img src=x onerror="document.title=1">{}{{{{7*7}}}} & \u2028'
+
+
+class Page(HTMLParser):
+    """Elements by name and attributes, and the text outside scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_data(self, data: str) -> None:
+        if self.inside not in ("script", "style"):
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(simulated: Explanation) -> str:
+    return report_html(simulated)
+
+
+@pytest.fixture(scope="module")
+def imported_html(imported: Explanation) -> str:
+    return report_html(imported)
+
+
+def data_of(html: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', html, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_same_explanation_gives_the_same_bytes(
+    simulated: Explanation, explanation_of: Callable[..., Explanation], tmp_path: Path
+) -> None:
+    write_report(simulated, tmp_path / "one.html")
+    write_report(explanation_of(), tmp_path / "other.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "other.html").read_bytes()
+
+
+def test_the_report_stays_below_three_megabytes_however_many_conflicts(
+    html: str, explanation_of: Callable[..., Explanation]
+) -> None:
+    large = report_html(explanation_of(conflicts=3000, reference=9000))
+    assert len(large.encode()) < 3_000_000
+    assert len(large.encode()) - len(html.encode()) < 50_000
+
+
+def test_nothing_is_asked_of_a_network(html: str) -> None:
+    page = Page(html)
+    assert all("src" not in script for script in page.all("script"))
+    assert page.all("img") == page.all("iframe") == []
+    assert [link["href"] for link in page.all("link")] == ["data:,"]
+    assert "@import" not in html
+    assert not any("url" in json.dumps(chart).lower() for chart in data_of(html)["charts"].values())
+
+
+def test_the_sections_stand_in_their_order(html: str) -> None:
+    sections = [section["id"] for section in Page(html).all("section")]
+    order = [
+        "answer",
+        "funnel",
+        "map",
+        "contrast",
+        "causes",
+        "distributions",
+        "cases",
+        "models",
+        "provenance",
+    ]
+    assert sections == order
+    assert [button["data-goto"] for button in Page(html).all("button") if "data-goto" in button] == order
+
+
+def test_every_place_for_a_chart_has_its_chart_in_both_languages(html: str, imported_html: str) -> None:
+    for page in (html, imported_html):
+        places = [div["data-chart"] for div in Page(page).all("div") if "data-chart" in div]
+        charts = data_of(page)["charts"]
+        assert len(places) == len(set(places)) == len(charts) >= 11
+        assert set(places) == set(charts)
+        assert all(set(chart) == {"en", "zh"} for chart in charts.values())
+
+
+def test_every_chart_speaks_its_language(html: str) -> None:
+    for name, chart in data_of(html)["charts"].items():
+        chinese = re.compile(r"[\u4e00-\u9fff]")
+        assert not chinese.search(json.dumps(chart["en"], ensure_ascii=False)), name
+        assert chinese.search(chart["zh"]["description"]), name
+        titles = [json.dumps(node["title"], ensure_ascii=False) for node in titled(chart["zh"])]
+        assert all(
+            chinese.search(title) or title in ('"PD"', '"RMB"') for title in titles if title != "null"
+        ), name
+
+
+def titled(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [found for one in node for found in titled(one)]
+    if not isinstance(node, dict):
+        return []
+    here = [node] if "title" in node else []
+    return here + [
+        found for key, one in node.items() if key not in ("datasets", "values") for found in titled(one)
+    ]
+
+
+def test_no_statement_is_kept_that_no_report_says(
+    explanation_of: Callable[..., Explanation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Heard(dict[str, words.Text]):
+        said: set[str]
+
+        def __getitem__(self, key: str) -> words.Text:
+            self.said.add(key)
+            return super().__getitem__(key)
+
+    heard = Heard(words._statements())
+    heard.said = set()
+    monkeypatch.setattr(words, "_statements", lambda: heard)
+    undated = explanation_of(imported=True)
+    dated = dataclasses.replace(
+        undated, summary=undated.summary | {"period": {"from": "2025-01-01", "to": "2025-06-30"}}
+    )
+    unknown = dict.fromkeys(("known", "bad", "rate", "oracle_rate"))
+    rates = {name: unknown | {"known": 0} for name in ("conflict", "reference", "released", "refused")}
+    unjudged = dataclasses.replace(undated, summary=undated.summary | {"bad_rates": rates})
+    rules = ("score", "cap_debt_service", "cap_lenders", "cap_enquiries", "overdue", "data_missing", "slip")
+    plain = explanation_of(rules=rules)
+    plain = dataclasses.replace(plain, summary=plain.summary | {"parameters": {}})
+    capped, nobody = explanation_of(rules=("slip",)), explanation_of(conflicts=0)
+    noone = explanation_of(imported=True, conflicts=0)
+    steep, shallow = with_slope(undated, 1.4), with_slope(plain, 0.6)
+    for explanation in (
+        explanation_of(),
+        plain,
+        undated,
+        dated,
+        unjudged,
+        capped,
+        nobody,
+        noone,
+        steep,
+        shallow,
+    ):
+        report_html(explanation)
+    # Which units, values, places and scenarios occur, the data decide.
+    by_data = ("unit.", "value.", "place.", "scenario.", "policy_level.")
+    assert [key for key in heard if key not in heard.said and not key.startswith(by_data)] == []
+
+
+def with_slope(explanation: Explanation, slope: float) -> Explanation:
+    table = explanation.performance
+    here = (table["metric"] == "calibration_slope") & (table["split"] == "out_of_time")
+    return dataclasses.replace(explanation, performance=table.assign(value=table["value"].mask(here, slope)))
+
+
+@pytest.mark.parametrize(
+    ("slope", "comment"),
+    [(0.79, "too far apart"), (0.8, None), (1.25, None), (1.26, "too close together"), (float("nan"), None)],
+)
+def test_a_calibration_slope_far_from_one_gets_a_comment(
+    simulated: Explanation, slope: float, comment: str | None
+) -> None:
+    said = calibration_comment(with_slope(simulated, slope))
+    assert (said is None) if comment is None else (said is not None and comment in said.en)
+
+
+def test_the_comment_on_the_slope_says_of_which_requests(
+    simulated: Explanation, imported: Explanation
+) -> None:
+    table = simulated.performance
+    slopes = (table["metric"] == "calibration_slope") & (table["population"] == "all (oracle)")
+    steep = dataclasses.replace(simulated, performance=table.assign(value=table["value"].mask(slopes, 1.4)))
+    said = [
+        calibration_comment(one) for one in (steep, with_slope(simulated, 0.5), with_slope(imported, 0.5))
+    ]
+    begins = ["Out of time · all (oracle): a", "Out of time · released: a", "Held out: a"]
+    assert all(one and one.en.startswith(begin) for one, begin in zip(said, begins, strict=True))
+
+
+def test_the_report_says_that_contributions_are_before_calibration(html: str) -> None:
+    text = "".join(Page(html).text)
+    assert "before calibration to a PD" in text
+    assert "尚未校准为 PD" in text
+
+
+def test_a_book_without_dates_has_clients_and_no_requests_or_reviews(imported_html: str) -> None:
+    page = Page(imported_html)
+    charts = json.dumps(data_of(imported_html), ensure_ascii=False)
+    # In the charts a small word after a quotation mark is the name of a field.
+    spoken = re.compile(r"\bRe(?:quest|view)s?\b|(?<!\")\bre(?:quest|view)s?\b|申请(?!人)|评估")
+    for text in ("".join(page.text), charts):
+        assert spoken.findall(text) == []
+
+
+def test_the_page_names_digests_and_parameters(simulated: Explanation, html: str) -> None:
+    text = "".join(Page(html).text)
+    summary = simulated.summary
+    for digest in (summary["book_digest"], summary["models"]["limit"], summary["models"]["release"]):
+        assert digest in text
+    for name in summary["parameters"]:
+        assert name in text
+    assert "182 days before the request" in text
+    assert "在申请前 182 天内" in text
+
+
+def test_both_models_metrics_are_shown_out_of_time_first(html: str, imported_html: str) -> None:
+    text = " ".join(part.strip() for part in Page(html).text if part.strip())
+    assert text.index("Out of time · all (oracle)") < text.index("Train · released")
+    imported_text = "".join(Page(imported_html).text)
+    assert "Held out" in imported_text
+    assert "Out of time" not in imported_text
+
+
+def test_the_oracle_is_spoken_of_only_where_there_is_one(imported_html: str) -> None:
+    text = "".join(Page(imported_html).text)
+    assert text.count("oracle") == 1  # that it is not in this book
+    assert "bad, observed" not in text
+
+
+def test_an_imported_book_is_told_in_its_currency(imported_html: str) -> None:
+    assert "NT$" in imported_html
+    assert "¥" not in "".join(Page(imported_html).text)
+    assert "log-TWD" in imported_html
+
+
+@pytest.mark.parametrize("rules", [(), ("cap_lenders", "overdue")], ids=["no conflict", "no score"])
+def test_a_book_with_nothing_to_contrast_still_has_a_page(
+    explanation_of: Callable[..., Explanation], rules: tuple[str, ...]
+) -> None:
+    html = report_html(explanation_of(conflicts=60 if rules else 0, rules=rules))
+    page = Page(html)
+    assert len(page.all("section")) == 9
+    assert "Nothing to show" in "".join(page.text)
+    charts = set(data_of(html)["charts"])
+    of_conflicts = {"waterfall-limit", "waterfall-release", "causes", "causes-by-month"}
+    assert charts == {"reliability"} | (of_conflicts if rules else set())
+
+
+def test_text_from_the_data_stays_text(
+    explanation_of: Callable[..., Explanation], imported: Explanation, imported_html: str
+) -> None:
+    features = tuple(
+        dataclasses.replace(
+            feature,
+            **{
+                name: HOSTILE.format(getattr(feature, name))
+                for name in ("label_en", "label_zh", "definition_en", "family", "family_zh")
+            },
+        )
+        for feature in imported.catalogue.features
+    )
+    hostile = explanation_of(imported=True, catalogue=Catalogue(features))
+    summary = hostile.summary | {"parameters": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}}
+    html = report_html(dataclasses.replace(hostile, summary=summary))
+    page = Page(html)
+    assert page.all("img") == []
+    assert len(page.all("script")) == len(Page(imported_html).all("script"))
+    assert html.count("</script") == imported_html.count("</script")
+    assert "{{7*7}}" in "".join(page.text)
+    assert HOSTILE.format("Months overdue, 0") in json.dumps(data_of(html), ensure_ascii=False).replace(
+        '\\"', '"'
+    )
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!--", "a & b", "\u2028", "\u2029", "中文", '"\\'])
+def test_json_in_a_script_says_the_same_without_its_signs(text: str) -> None:
+    written = script_json({"key": [text]})
+    assert json.loads(written) == {"key": [text]}
+    assert not set(written) & set("<>&\u2028\u2029")
+
+
+def test_a_figure_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        script_json({"value": float("nan")})
+
+
+def test_no_two_columns_of_a_table_take_their_cells_from_the_same_key(simulated: Explanation) -> None:
+    chart = monthly_chart(simulated, simulated.causes)
+    assert chart.table is not None
+    keys = [column.key for column in chart.table.columns]
+    assert len(set(keys)) == len(keys)
+    level, cutoff, policy = (
+        [row[keys.index(key)]["en"] for row in chart.table.rows] for key in ("level", "cutoff", "policy")
+    )
+    assert set(level) <= {"easy", "neutral", "tight", "mapping"}
+    assert all(cell.endswith("%") for cell in cutoff + policy)

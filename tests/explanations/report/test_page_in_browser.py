@@ -1,0 +1,162 @@
+"""The report as a reader meets it: opened from a file and inside a sandboxed frame, in headless Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explanations.explanation import Explanation
+from explanations.report.page import write_report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Frame, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OFFLINE = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
+DRAWN = "html[data-drawn='{}']"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(simulated: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(simulated, path)
+    return path
+
+
+def opened(browser: Browser, width: int, complaints: list[str]) -> Page:
+    """A page that writes down errors, console messages, and requests that leave the machine."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: complaints.append(asked.url) if asked.url.startswith("http") else None)
+    return page
+
+
+def drawn_text(frame: Page | Frame, chart: str) -> str:
+    return " ".join(frame.locator(f"[data-chart='{chart}'] svg text").all_text_contents())
+
+
+@pytest.mark.parametrize("width", [600, 1400])
+def test_both_languages_are_drawn_without_a_complaint_at_each_width(
+    browser: Browser, report: Path, width: int
+) -> None:
+    complaints: list[str] = []
+    page = opened(browser, width, complaints)
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    charts = page.locator("[data-chart]").count()
+    assert page.locator("[data-chart] svg").count() == charts
+    assert "mean push toward refusal" in drawn_text(page, "conflict-map")
+    assert page.locator(".answer .zh").first.is_hidden()
+
+    page.click("[data-set-language='zh']")
+    page.wait_for_selector(DRAWN.format("zh"))
+    assert page.locator("[data-chart] svg").count() == charts
+    assert "推向拒绝的平均力度" in drawn_text(page, "conflict-map")
+    assert page.title() == "为什么额度升了，放款却被拒"
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert page.locator(".answer .en").first.is_hidden()
+    assert page.get_attribute("[data-set-language='zh']", "aria-pressed") == "true"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for box in [chart.bounding_box() for chart in page.locator("[data-chart] svg").all()]:
+        assert box is not None
+        assert 150 < box["width"] < width
+    assert complaints == []
+    page.close()
+
+
+def test_a_case_is_chosen_by_keyboard_and_shown_in_both_models(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    page = opened(browser, 1000, complaints)
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    before = {model: drawn_text(page, f"waterfall-{model}") for model in ("limit", "release")}
+    button = page.locator("[data-case='7'] button")
+    request = button.inner_text()
+    assert page.locator(f"h3:has-text('Request {request}')").is_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"h3:has-text('Request {request}')")
+    assert page.locator("[data-case-text='0']").first.is_hidden()
+    assert page.get_attribute("[data-case='7'] button", "aria-pressed") == "true"
+    page.wait_for_function(
+        "before => document.querySelector(\"[data-chart='waterfall-limit'] svg\").textContent !== before",
+        arg=before["limit"],
+    )
+    for model, text in before.items():
+        assert drawn_text(page, f"waterfall-{model}") != text
+
+    shown = drawn_text(page, "waterfall-release")
+    page.click("[data-set-language='zh']")
+    page.wait_for_selector(DRAWN.format("zh"))
+    figures = {word for word in shown.split() if word.startswith(("+", "−"))}
+    assert figures <= set(drawn_text(page, "waterfall-release").split())
+    assert complaints == []
+    page.close()
+
+
+def test_pointing_at_a_feature_tells_its_definition_and_figures(browser: Browser, report: Path) -> None:
+    page = opened(browser, 1000, [])
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    # The points' own labels for screen readers tell which is which.
+    point = page.locator("[data-chart='conflict-map'] path[aria-label*='Credit enquiries, 3 months']").first
+    point.hover()
+    tip = page.locator(".tip")
+    assert tip.is_visible()
+    assert "Credit enquiries by other lenders in the last 3 months." in tip.inner_text()
+    assert "doubted by both" in tip.inner_text() or "weighed only at release" in tip.inner_text()
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    page.close()
+
+
+def test_the_page_works_in_a_sandboxed_frame_from_a_blob(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    page = opened(browser, 640, complaints)
+    page.set_content("<body style='margin:0'></body>")
+    page.evaluate(
+        """html => {
+            const frame = document.createElement("iframe");
+            frame.sandbox = "allow-scripts";
+            frame.style = "width: 600px; height: 700px; border: 0";
+            frame.src = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+            document.body.append(frame);
+        }""",
+        report.read_text(encoding="utf-8"),
+    )
+    page.frame_locator("iframe").locator(DRAWN.format("en")).wait_for()
+    frame = page.frames[1]
+    frame.click("[data-set-language='zh']")
+    frame.wait_for_selector(DRAWN.format("zh"))
+    assert "推向拒绝" in drawn_text(frame, "contrast")
+    frame.click("[data-goto='models']")
+    frame.wait_for_function(
+        "() => { const top = document.getElementById('models').getBoundingClientRect().top;"
+        " return top >= 0 && top < 200; }"
+    )
+    assert frame.evaluate("document.activeElement.closest('section').id") == "models"
+    frame.click("[data-goto='cases']")
+    frame.click("[data-case='3']")
+    frame.wait_for_selector("[data-case='3'].chosen")
+    assert complaints == []
+    page.close()
