@@ -44,7 +44,7 @@ lock: ## write all lock files anew from pyproject.toml (needs uv; ARGS=--upgrade
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it, then call again." >&2; exit 2; }
 	$(LOCK) $(ARGS) --output-file requirements.lock
 	$(LOCK) $(ARGS) --extra dask --group dev --constraint requirements.lock --output-file requirements-dev.lock
-	$(LOCK) $(ARGS) --group bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(LOCK) $(ARGS) --extra dask --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 clean: ## remove the installation and all caches; results in artifacts/ stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

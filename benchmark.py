@@ -39,6 +39,9 @@ def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[M
     if len(jobs) == 2:
         growth = jobs[1] / jobs[0]
         measures.append((f"all stages, {sizes[1]:,} / {sizes[0]:,} borrowers", growth, "times", "≤ 10.5"))
+    with console.step("One Dask worker against two"):
+        made = settings_of(common, *simulation_changes(40_000 if full else 10_000, None, None, None))
+        measures += _apart(_measured_dask, made)
     with console.step("What tracking costs"):
         measures += _apart(_measured_tracking)
     with console.step("A public book"):
@@ -163,6 +166,38 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
         ),
         (f"{who}: both scores, {trees}", rate, "rows a CPU s", "≥ 35,000"),
     ], total
+
+
+def _measured_dask(settings: Settings) -> list[Measure]:
+    """Wall seconds of simulation and matrices on two single-thread workers against one; starting them not counted."""
+    import tempfile
+    import time
+    from dataclasses import replace
+
+    from data.cluster import cluster
+
+    console = Console(quiet=True)
+    blocks = settings.blocks.model_copy(update={"size": settings.simulation.borrowers // 16})
+    made = replace(settings, blocks=blocks)
+    few = made.simulation.model_copy(update={"borrowers": 2 * blocks.size})
+    first = replace(made, simulation=few)
+
+    def seconds(workers: int) -> float:
+        with tempfile.TemporaryDirectory(prefix="releasegap-") as name, cluster(None, workers) as engine:
+            warm = stages.simulate(first, Path(name) / "warm", console, engine)
+            stages.matrices(warm, first, console, engine)  # workers load their code
+            start = time.perf_counter()
+            book = stages.simulate(made, Path(name) / "book", console, engine)
+            stages.matrices(book, made, console, engine)
+            return time.perf_counter() - start
+
+    one, two = seconds(1), seconds(2)
+    who = f"{settings.simulation.borrowers:,} borrowers, simulation and matrices on Dask, wall"
+    return [
+        (f"{who}: one worker", one, "s", None),
+        (f"{who}: two workers", two, "s", None),
+        (f"{who}: efficiency of two workers", one / (2 * two), "of one", "≥ 0.8"),
+    ]
 
 
 def _measured_tracking() -> list[Measure]:
