@@ -56,6 +56,15 @@ ScenarioOption = Annotated[
     str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
 ]
 
+RequestArgument = Annotated[int, typer.Argument(metavar="REQUEST_ID", help="A conflict of the explanation.")]
+FromOption = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="DIR", help="Folder of the explanation; else the latest of the home."),
+]
+PageOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="The page to write; else one in the home.")
+]
+
 EngineOption = Annotated[
     Literal["local", "dask"],
     typer.Option("--engine", help="Who works on the blocks: processes of this program, or Dask workers."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from data.book import Book
     from data.parameters import Parameters
     from data.world import Simulation, World
-    from explanations.parameters import ExplanationParameters
+    from explanations.parameters import ExplanationParameters, NoticeParameters
     from features.parameters import FeatureParameters
     from models.limit_model import LimitModel
     from models.parameters import ModelsParameters
@@ -42,6 +42,7 @@ class Settings:
     models: ModelsParameters
     training: TrainingParameters
     explanations: ExplanationParameters
+    notice: NoticeParameters
 
 
 def settings_of(common: Common, *changes: str) -> Settings:
@@ -75,7 +76,7 @@ def _groups() -> type[Parameters]:
     from data.blocks import BlockParameters
     from data.parameters import Parameters
     from data.world import Simulation, World
-    from explanations.parameters import ExplanationParameters
+    from explanations.parameters import ExplanationParameters, NoticeParameters
     from features.parameters import FeatureParameters
     from models.parameters import ModelsParameters
     from training.parameters import TrainingParameters
@@ -88,6 +89,7 @@ def _groups() -> type[Parameters]:
         "models": (ModelsParameters, ...),
         "training": (TrainingParameters, ...),
         "explanations": (ExplanationParameters, ...),
+        "notice": (NoticeParameters, ...),
     }
     return create_model("Groups", __base__=Parameters, **groups)
 

@@ -222,7 +222,53 @@ def explain(
     causes = split_causes(book, reviews, limit_score, limit, release, ids, settings, console, engine)
     audit = audit_lag(book, decided, limit, release, explanation, settings, console, engine)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
-    return with_causes(explanation, causes, audit, checked, settings.explanations)
+    told = with_causes(explanation, causes, audit, checked, settings.explanations)
+    return with_timelines(told, book, console, engine or settings.blocks.local)
+
+
+def with_timelines(
+    explanation: Explanation, book: Book, console: Console, engine: Engine | None = None
+) -> Explanation:
+    """The explanation with the time lines of the conflicts that are shown one by one, where the book has dates."""
+    from dataclasses import replace
+
+    from data.blocks import HERE
+    from explanations.timeline import timelines
+
+    shown = explanation.conflicts[explanation.conflicts["place"] > 0]
+    if not book.dated or not len(shown):
+        return explanation
+    with console.step("Reading what was visible when") as move:
+        told = timelines(book, shown.sort_values("place"), engine or HERE, console.track(move))
+    return replace(explanation, timelines=told)
+
+
+def kept_explanation(folder: Path | None, home: Path) -> Explanation:
+    """The explanation in a folder, or the one that was written last into the home."""
+    from explanations.files import latest_explanation, read_explanation
+
+    return read_explanation(folder or latest_explanation(home))
+
+
+def explained_book(explanation: Explanation, book: Path | None, home: Path) -> Book | None:
+    """The book that an explanation was made from: the one in a folder, else one of the home's; None where it has none.
+
+    Raises:
+        CallError: The book in the folder is another one.
+    """
+    from data.book import MANIFEST, open_book
+
+    digest = explanation.summary["book_digest"]
+    if book is not None:
+        opened = open_book(book)
+        if opened.digest != digest:
+            raise CallError(
+                f"{book} (digest {opened.digest[:12]}) is not the book of this explanation (digest {digest[:12]}); "
+                "name that one."
+            )
+        return opened
+    kept = (open_book(path.parent) for path in sorted((home / "books").glob(f"*/{MANIFEST}")))
+    return next((one for one in kept if one.digest == digest), None)
 
 
 def _check(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
@@ -19,9 +21,12 @@ from commandline import (
     Console,
     DistributedOption,
     EngineOption,
+    FromOption,
     LimitModelOption,
     MonthsOption,
+    PageOption,
     ReleaseModelOption,
+    RequestArgument,
     ScenarioOption,
     SchedulerOption,
     SeedOption,
@@ -273,6 +278,82 @@ def explain(
         _finish(explanation, limit, release, out, tracked, store, uris, common.home, console)
 
 
+@command(app, "case")
+def case(
+    common: Common,
+    request_id: RequestArgument,
+    from_: FromOption = None,
+    book: Annotated[
+        Path | None,
+        typer.Option(
+            "--book", metavar="BOOK", help="The book explained, for the time line; else one of the home's."
+        ),
+    ] = None,
+    out: PageOption = None,
+) -> None:
+    """Write the page of one conflict: verdict, causes, both models' reasoning, what was visible when."""
+    from data.atomic import whole_file
+    from explanations.report.case_page import case_html, only_case
+
+    console = common.console
+    explanation = only_case(stages.kept_explanation(from_, common.home), request_id)
+    told = explanation.timelines
+    if told is None or book is not None or not (told["request_id"] == request_id).any():
+        taken = stages.explained_book(explanation, book, common.home)
+        explanation = replace(explanation, timelines=None)
+        if taken is not None:
+            explanation = stages.with_timelines(explanation, taken, console)
+    out = out or common.home / "cases" / f"{request_id}.html"
+    html = case_html(explanation, request_id, common.home / "cache")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
+    console.result(
+        f"Case: {out}", case=out, request_id=request_id, timeline=explanation.timelines is not None
+    )
+
+
+@command(app, "notice")
+def notice(
+    common: Common,
+    request_id: RequestArgument,
+    from_: FromOption = None,
+    language: Annotated[
+        Literal["en", "zh"], typer.Option("--language", help="The letter's language.")
+    ] = "zh",
+    lender: Annotated[
+        str | None, typer.Option("--lender", metavar="NAME", help="The lender's name; else notice.lender.")
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option("--date", metavar="YYYY-MM-DD", help="The letter's date; else the request's."),
+    ] = None,
+    out: PageOption = None,
+) -> None:
+    """Write the letter to the borrower of one conflict: what was decided, why, what would help, whom to ask."""
+    from data.atomic import whole_file
+    from explanations.report.notice import notice_html, unset_parts
+
+    console = common.console
+    if date is not None:
+        _require_date(date)
+    parameters = settings_of(common).notice
+    if lender is not None:
+        parameters = parameters.model_copy(update={"lender": lender})
+    explanation = stages.kept_explanation(from_, common.home)
+    html = notice_html(explanation, request_id, language, parameters, date)
+    out = out or common.home / "notices" / f"{request_id}-{language}.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
+    unset = unset_parts(parameters)
+    if unset:
+        console.note(
+            f"Not ready to be sent: set {', '.join(f'notice.{name}' for name in unset)} in the parameters."
+        )
+    console.result(f"Letter: {out}", notice=out, request_id=request_id, language=language, unset=unset)
+
+
 @command(app, "truth")
 def truth(
     common: Common,
@@ -451,6 +532,14 @@ def bench(
 
 
 # The steps that commands share.
+
+
+def _require_date(text: str) -> None:
+    """Raises CallError where a text is no date."""
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise CallError(f"--date {text!r} is no date; write it as 2025-07-31.") from None
 
 
 def _store(common: Common, *, make: bool = True) -> Store:

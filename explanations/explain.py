@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine
 from explanations.bootstrap import mean_interval
+from explanations.cases import places
 from explanations.cohorts import Cohorts, bad_rates, cohorts_of, decision_matrix, funnel, refused_by
 from explanations.contrast import shared_contributions
 from explanations.explanation import Explanation
@@ -39,6 +40,8 @@ CONFLICT_COLUMNS = (
     "refused_by",
     "policy_version",
 )
+DETAIL_COLUMNS = ("review_id", "observed_bad", "place")
+"""What is known of a conflict besides."""
 REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin")
 
 Number = TypeVar("Number", np.float32, np.float64)
@@ -101,7 +104,10 @@ def explain(
     decided = evidence.decided
     cohorts = cohorts_of(decided, evidence.out_of_time)
     conflicts = decided.loc[cohorts.conflict].assign(observed_bad=evidence.observed_bad[cohorts.conflict])
-    conflicts = conflicts.reindex(columns=[*CONFLICT_COLUMNS, "observed_bad"]).reset_index(drop=True)
+    conflicts = conflicts.assign(
+        review_id=conflicts["review_id"].astype("int64"), place=places(conflicts, parameters.cases)
+    )
+    conflicts = conflicts.reindex(columns=[*CONFLICT_COLUMNS, *DETAIL_COLUMNS]).reset_index(drop=True)
     reference = decided.loc[cohorts.reference, list(REFERENCE_COLUMNS)].reset_index(drop=True)
     limit_rows = _favouring_reviews(decided, evidence.reviews, cohorts)
     in_conflict = cohorts.conflict[cohorts.conflict | cohorts.reference]
@@ -240,7 +246,9 @@ def _summary(evidence: Evidence, cohorts: Cohorts) -> dict[str, Any]:
         "reference": int(cohorts.reference.sum()),
     }
     rates = bad_rates(decided, cohorts, evidence.observed_bad, evidence.oracle_bad)
-    return evidence.about | {"counts": counts, "bad_rates": rates, "period": _period(decided, cohorts)}
+    calibration = asdict(evidence.release.calibration)
+    found = {"counts": counts, "bad_rates": rates, "period": _period(decided, cohorts)}
+    return evidence.about | found | {"calibration": calibration}
 
 
 def _period(decided: pd.DataFrame, cohorts: Cohorts) -> dict[str, str | None]:

@@ -21,7 +21,8 @@ class Explanation:
         calibration: From the release model's margin to its PD.
         conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before and
             limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
-            observed_bad (1, 0 or NaN where nobody saw the outcome).
+            review_id (the review that favoured), observed_bad (1, 0 or NaN where nobody saw the outcome), place (its
+            place among the cases that the report shows one by one, from 1; 0 where it is not among them).
         reference: A row per reference request: request_id, limit_score, release_margin.
         release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.
         limit_features: request_id, cohort, then the limit model's matrix at the review that favoured.
@@ -39,6 +40,12 @@ class Explanation:
         causes: A row per conflict: request_id and the share of each cause (see `data.mechanisms.CAUSES`); None where
             the book does not let them be told apart.
         lag_audit: A row per stream and conflict (see `explanations.lag_audit`); None where the book has no dates.
+        timelines: What was visible when, of the cases that are shown (see `explanations.timeline`); None where the book
+            has no dates, or nobody has read it.
+        reasons: A row per conflict and reason: request_id, rank, side (`borrower` or `lender`), code, feature, push
+            (log-odds), en, zh; None where none were made.
+        recourse: A row per conflict, option and step: request_id, option, step, kind, from_value, to_value, unit, days,
+            pd_after, cutoff, exhaustive, en, zh; None where none was looked for.
     """
 
     summary: dict[str, Any]
@@ -57,3 +64,6 @@ class Explanation:
     funnel: pd.DataFrame
     causes: pd.DataFrame | None = None
     lag_audit: pd.DataFrame | None = None
+    timelines: pd.DataFrame | None = None
+    reasons: pd.DataFrame | None = None
+    recourse: pd.DataFrame | None = None

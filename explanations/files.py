@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from explanations.explain import CONFLICT_COLUMNS
+from data.errors import CallError, DataFault
+from explanations.explain import CONFLICT_COLUMNS, DETAIL_COLUMNS
 from explanations.explanation import Explanation
 from explanations.report.figures import write_figures
 from explanations.report.page import write_report
+from features.catalogue import Catalogue, Feature
+from models.calibration import Calibration
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 
 REPORT = "report.html"
 SUMMARY = "summary.json"
+CATALOGUE = "catalogue.json"
+DETAILS = "conflict_details"
+EXPLANATIONS = "explanations"
+"""Folder of a home in which the explanations lie."""
+
+_ALWAYS = (
+    *("conflicts", "reference", "release_features", "limit_features", "release_contributions"),
+    *("limit_contributions", "contrast", "decision_matrix", "performance", "reliability", "funnel"),
+)
+_WHERE_TOLD = ("causes", "lag_audit", "timelines", "reasons", "recourse")
 
 
 def write_explanation(
@@ -32,26 +48,100 @@ def write_explanation(
     Returns:
         Names of the figures.
     """
+    conflicts = explanation.conflicts
     tables = {
-        "conflicts": explanation.conflicts[list(CONFLICT_COLUMNS)],
+        "conflicts": conflicts[list(CONFLICT_COLUMNS)],
+        DETAILS: conflicts[["request_id", *DETAIL_COLUMNS]],
         "reference": explanation.reference,
         "release_features": explanation.release_features,
         "limit_features": explanation.limit_features,
         "release_contributions": explanation.release_contributions,
         "limit_contributions": explanation.limit_contributions,
+        "contrast": explanation.contrast,
+        "decision_matrix": explanation.decision_matrix,
+        "performance": explanation.performance,
+        "reliability": explanation.reliability,
+        "funnel": explanation.funnel,
     }
-    if explanation.causes is not None:
-        tables["causes"] = explanation.causes
-    if explanation.lag_audit is not None:
-        tables["lag_audit"] = explanation.lag_audit
-    for name, table in tables.items():
-        _plain(table).to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    told = {
+        "causes": explanation.causes,
+        "lag_audit": explanation.lag_audit,
+        "timelines": explanation.timelines,
+        "reasons": explanation.reasons,
+        "recourse": explanation.recourse,
+    }
+    for name, table in (tables | told).items():
+        if table is not None:
+            _plain(table).to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    features = [asdict(feature) for feature in explanation.catalogue.features]
+    text = json.dumps(features, indent=1, ensure_ascii=False)
+    (folder / CATALOGUE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     (folder / "release_model.txt").write_text(release.text, encoding="utf-8", newline="\n")
     (folder / "limit_model.txt").write_text(limit.text, encoding="utf-8", newline="\n")
     text = json.dumps(explanation.summary, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
     (folder / SUMMARY).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     write_report(explanation, folder / REPORT, cache_folder)
     return [path.name for path in write_figures(explanation, folder)]
+
+
+def read_explanation(folder: Path) -> Explanation:
+    """The explanation that was written into a folder.
+
+    Raises:
+        CallError: There is none, or another version of the workbench wrote it.
+        DataFault: One of its files cannot be read.
+    """
+    if not (folder / SUMMARY).is_file():
+        raise CallError(f"{folder} holds no explanation (no {SUMMARY}); make one with `releasegap explain`.")
+    missing = [name for name in (*_ALWAYS, DETAILS) if not _table(folder, name).is_file()]
+    if missing or not (folder / CATALOGUE).is_file():
+        raise CallError(
+            f"{folder} holds an explanation of another version of the workbench "
+            f"(no {f'{missing[0]}.parquet' if missing else CATALOGUE}); make it again with `releasegap explain`."
+        )
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        features = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
+        tables = {name: _read(_table(folder, name)) for name in _ALWAYS}
+        told = {name: _read(_table(folder, name)) for name in _WHERE_TOLD if _table(folder, name).is_file()}
+        details = _read(_table(folder, DETAILS)).drop(columns="request_id")
+        tables["conflicts"] = pd.concat([tables["conflicts"], details], axis=1)
+        return Explanation(
+            summary=summary,
+            catalogue=Catalogue(tuple(Feature(**feature) for feature in features)),
+            calibration=Calibration(**summary["calibration"]),
+            **(tables | told),
+        )
+    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise DataFault(
+            f"{folder} cannot be read ({reason}); make it again with `releasegap explain`."
+        ) from error
+
+
+def latest_explanation(home: Path) -> Path:
+    """The folder of the explanation that was written last into a home.
+
+    Raises:
+        CallError: The home has none.
+    """
+    written = list((home / EXPLANATIONS).glob(f"*/{SUMMARY}"))
+    if not written:
+        raise CallError(
+            f"{home / EXPLANATIONS} holds no explanation: name its folder with --from, or make one with "
+            "`releasegap run`."
+        )
+    return max(written, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent
+
+
+def _table(folder: Path, name: str) -> Path:
+    return folder / f"{name}.parquet"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table with its dates as times, as the workbench has them."""
+    read: pd.DataFrame = pq.read_table(path, partitioning=None).to_pandas(date_as_object=False)
+    return read
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ class ExplanationParameters(Parameters):
         seed: Seed of the draws.
         cause_draws: Draws over which the causes average what competition brought.
         checked_conflicts: Conflicts of a simulated book whose causes are held against the truth; 0 for none.
+        cases: Conflicts that the report shows one by one.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
@@ -25,3 +26,20 @@ class ExplanationParameters(Parameters):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     cause_draws: Annotated[int, Field(ge=1, le=1000)]
     checked_conflicts: Annotated[int, Field(ge=0)]
+    cases: Annotated[int, Field(ge=1, le=500)]
+
+
+class NoticeParameters(Parameters):
+    """Whose name and address stand in a letter to a borrower; empty where they are yet to be set.
+
+    Attributes:
+        lender: Name of the lender.
+        address: The lender's postal address, in one line.
+        review_contact: Where a borrower asks for a review by a person.
+        data_contact: Where a borrower has his data corrected.
+    """
+
+    lender: str
+    address: str
+    review_contact: str
+    data_contact: str

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.book import Book
 from data.errors import DataFault
 from data.months import to_days
-from data.schema import STREAMS
+from data.schema import DATED_TABLES, STREAMS
 from features.windows import Days, Events, Values
 
 
@@ -122,6 +122,23 @@ def read_streams(book: Book, block: int, wanted: NDArray[np.int64] | None = None
         observed=observed | {"own_ledger": _after_the_day(observed["own_ledger"])},
         outages=_outages(book.table("outages")),
     )
+
+
+def read_days(book: Book, block: int, wanted: NDArray[np.int64]) -> dict[str, Stream]:
+    """What was observed of some borrowers of a block, stream by stream: when, shown when, of which kind; no values.
+
+    Args:
+        book: A dated book.
+        block: The block.
+        wanted: Ids of the borrowers, ascending; their order is that of the events.
+    """
+    dates = ["borrower_id", "occurred_on", "visible_on"]
+    observed = {}
+    for stream in STREAMS:
+        table = f"observations/{stream}"
+        kind = ["kind"] if "kind" in DATED_TABLES[table].columns else []
+        observed[stream] = _stream(book.table(table, block, dates + kind, wanted), wanted)
+    return observed | {"own_ledger": _after_the_day(observed["own_ledger"])}
 
 
 def _stream(frame: pd.DataFrame, ids: NDArray[np.int64]) -> Stream:

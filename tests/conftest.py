@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,25 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real credit data is absent (set RELEASEGAP_REAL_DATA; looked in {folder.name})")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def internal() -> re.Pattern[str]:
+    """What no letter to a borrower may say: how the lender decides, rivals, protected attributes."""
+    english = (
+        *(r"\bPD\b", "cut-?off", "threshold", "competit", "rival", r"\bscor", "margin", "log-odds", "probab"),
+        *(
+            r"\bSHAP",
+            r"\bmodel",
+            "LightGBM",
+            r"\bpush",
+            "gender",
+            r"\bsex\b",
+            r"\bage\b",
+            "marital",
+            "ethnic",
+        ),
+        *("religio", r"\bregion"),
+    )
+    chinese = "拒绝线 竞争 评分 分数 违约 概率 模型 推力 同业 性别 年龄 婚姻 民族 宗教 地区"
+    return re.compile("|".join((*english, *chinese.split())), re.IGNORECASE)

@@ -12,7 +12,9 @@ import typer.main
 import workbench
 
 PROJECT = Path(workbench.__file__).parent
-ENTRY_POINTS = ("explain", "reject-inference", "run", "scorecard", "simulate", "train", "truth")
+ENTRY_POINTS = (
+    *("case", "explain", "notice", "reject-inference", "run", "scorecard", "simulate", "train", "truth"),
+)
 HOSTILE = 'it\'s $(a) "folder"; é'
 # Stands in for Python, and writes down what it was called with.
 RECORDER = f"""#!{sys.executable}
@@ -46,6 +48,11 @@ def _parameters(entry_point: str) -> dict[str, str | None]:
     return {name: parameter.default for name, parameter in declared.items()}
 
 
+def _known(entry_point: str) -> list[Any]:
+    """Arguments and options of the command."""
+    return list(typer.main.get_command(workbench.app).commands[entry_point].params)
+
+
 def test_every_entry_point_is_tested_here() -> None:
     assert sorted(_project()._entry_points) == sorted(ENTRY_POINTS)
 
@@ -56,8 +63,7 @@ def test_every_parameter_reaches_an_option_of_the_command_unharmed(entry_point: 
     module, name, command, *arguments = _called(entry_point, given, tmp_path)
     assert (module, name, command) == ("-m", "workbench", entry_point)
     assert {value for value in arguments if HOSTILE in value} == set(given.values())
-    known = typer.main.get_command(workbench.app).commands[entry_point].params
-    options = {option for parameter in known for option in parameter.opts}
+    options = {option for parameter in _known(entry_point) for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= options
 
 
@@ -65,7 +71,11 @@ def test_every_parameter_reaches_an_option_of_the_command_unharmed(entry_point: 
 def test_what_is_left_out_is_not_passed_on(entry_point: str, tmp_path: Path) -> None:
     required = {name: "given" for name, default in _parameters(entry_point).items() if default is None}
     arguments = _called(entry_point, required, tmp_path)[3:]
+    by_place = {
+        parameter.name for parameter in _known(entry_point) if parameter.param_type_name == "argument"
+    }
+    filled = {name for name, default in _parameters(entry_point).items() if default} - by_place
     assert {argument for argument in arguments if argument.startswith("--")} == {
-        f"--{name}" for name in required
+        f"--{name}" for name in (required.keys() - by_place) | filled
     }
     assert "" not in arguments

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,11 @@ from commandline import common_options
 from data.book import Book
 from data.errors import DataFault
 from data.mechanisms import CAUSES
+from data.simulate import simulate_book
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
+from explanations.files import read_explanation
+from explanations.report.notice import notice_html
+from explanations.report.words import LANGUAGES
 from settings import Settings
 
 CALL_WRONG, WORK_WRONG = 2, 1
@@ -94,6 +99,99 @@ def test_the_causes_of_every_conflict_sum_to_one(folder: Path) -> None:
     assert set(audit["request_id"]) == set(conflicts["request_id"])
     summary = json.loads((folder / "summary.json").read_text())
     np.testing.assert_allclose(sum(summary["causes"]["mean_share"].values()), 1, atol=1e-12)
+
+
+def test_one_case_gets_the_page_that_the_report_would_show(
+    folder: Path, home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    request = int(pd.read_parquet(folder / "conflicts.parquet")["request_id"].iloc[3])
+    told = answer(call("case", request, "--home", home, "--json"))
+    assert told == {
+        "case": str(home / "cases" / f"{request}.html"),
+        "request_id": request,
+        "timeline": True,
+    }
+    page = Path(str(told["case"])).read_bytes()
+    named = ("--from", folder, "--book", small_book.path, "--home", home)
+    answer(call("case", request, *named, "--out", tmp_path / "c" / "one.html", "--json"))
+    assert (tmp_path / "c" / "one.html").read_bytes() == page
+    assert f"request {request}".encode() in page
+    # Without the time lines in the folder, and without the book, there is none.
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    (bare / "timelines.parquet").unlink()
+    told = answer(call("case", request, "--from", bare, "--home", tmp_path / "h", "--json"))
+    assert told["timeline"] is False
+    told = answer(call("case", request, "--from", bare, "--book", small_book.path, "--home", home, "--json"))
+    assert told["timeline"] is True
+    assert Path(str(told["case"])).read_bytes() == page
+
+
+def test_an_unknown_case_is_refused_and_leaves_nothing(folder: Path, home: Path, tmp_path: Path) -> None:
+    conflicts = len(pd.read_parquet(folder / "conflicts.parquet"))
+    for command in ("case", "notice"):
+        result = call(
+            command, 5, "--from", with_reasons(folder, tmp_path / command), "--home", tmp_path / "h"
+        )
+        refused(result, CALL_WRONG, f"no conflict 5 among the {conflicts}")
+    assert not (tmp_path / "h").exists()
+    refused(call("case", 5, "--home", tmp_path / "h"), CALL_WRONG, "holds no explanation", "--from")
+
+
+def test_the_book_of_another_explanation_is_refused(
+    folder: Path, home: Path, settings: Settings, tmp_path: Path
+) -> None:
+    other = simulate_book(tmp_path / "other", 50, 24, 6, "baseline", settings.world, block_size=50)
+    request = int(pd.read_parquet(folder / "conflicts.parquet")["request_id"].iloc[0])
+    result = call("case", request, "--from", folder, "--book", other.path, "--home", home)
+    refused(result, CALL_WRONG, "is not the book of this explanation")
+
+
+def with_reasons(folder: Path, copy: Path) -> Path:
+    """A copy of an explanation's folder that holds a reason for each conflict, if it had none."""
+    shutil.copytree(folder, copy)
+    if not (copy / "reasons.parquet").exists():
+        ids = pd.read_parquet(folder / "conflicts.parquet")["request_id"]
+        reasons = pd.DataFrame({"request_id": ids, "rank": 1, "side": "borrower", "code": "R08"})
+        reasons = reasons.assign(feature="bureau_enq_3m", push=0.4, en="Too many enquiries.", zh="查询较多。")
+        reasons.to_parquet(copy / "reasons.parquet")
+    return copy
+
+
+def test_no_letter_of_a_book_says_anything_internal(
+    folder: Path, tmp_path: Path, settings: Settings, internal: re.Pattern[str]
+) -> None:
+    explanation = read_explanation(with_reasons(folder, tmp_path / "e"))
+    names = [name for name in explanation.catalogue.release if "_" in name]
+    for conflict in explanation.conflicts.to_dict("records"):
+        for language in LANGUAGES:
+            html = notice_html(explanation, conflict["request_id"], language, settings.notice)
+            text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL)
+            assert not internal.search(text), text
+            assert not [name for name in names if name in text]
+            for figure in ("pd", "cutoff"):
+                assert f"{100 * conflict[figure]:.2f}" not in text
+                assert f"{conflict[figure]:.4f}" not in text
+
+
+def test_a_letter_is_written_in_the_language_and_name_that_the_call_says(
+    folder: Path, tmp_path: Path
+) -> None:
+    request = int(pd.read_parquet(folder / "conflicts.parquet")["request_id"].iloc[3])
+    source = with_reasons(folder, tmp_path / "e")
+    words = ("notice", request, "--from", source, "--home", tmp_path / "h", "--json")
+    told = answer(call(*words, "--language", "en", "--lender", "Ein <b>Haus</b>", "--date", "2026-01-31"))
+    assert told["unset"] == ["address", "review_contact", "data_contact"]
+    assert told["notice"] == str(tmp_path / "h" / "notices" / f"{request}-en.html")
+    html = Path(str(told["notice"])).read_text(encoding="utf-8")
+    assert "Ein &lt;b&gt;Haus&lt;/b&gt;" in html
+    assert "Date: 2026-01-31" in html
+    set_ = ("--set", 'notice.data_contact="counter 3"', "--out", tmp_path / "l.html")
+    assert answer(call(*words, *set_))["unset"] == ["lender", "address", "review_contact"]
+    assert "counter 3" in (tmp_path / "l.html").read_text(encoding="utf-8")
+    refused(call(*words, "--date", "31.1.2026"), CALL_WRONG, "'31.1.2026' is no date")
+    (source / "reasons.parquet").unlink()
+    refused(call(*words), CALL_WRONG, "no reasons.parquet")
 
 
 def test_truth_tells_the_causes_of_the_same_conflicts(

@@ -1,222 +1,208 @@
-"""Individual conflicts for the report: a few, chosen by a stated rule, each explained in both models."""
+"""Individual conflicts as the page's script reads them: figures and words once, each case in short."""
 
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
+from explanations.report.case_story import reasons_of, recourse_of, timeline_of
 from explanations.report.cause_charts import case_causes
 from explanations.report.contrast_table import label_of
-from explanations.report.exhibits import LINE, Column, Record, Table, table
-from explanations.report.headline import is_undated
-from explanations.report.quantities import NOTHING, limit_effect, money, push, share, with_unit
-from explanations.report.waterfalls import SHOWN, Model, Step, waterfall_steps
-from explanations.report.words import Text, named, same, say, say_of
+from explanations.report.phrases import Phrases
+from explanations.report.quantities import money, push, share, with_unit
+from explanations.report.waterfalls import SHOWN, Model
+from explanations.report.words import Text, named, same, say
 from features.catalogue import Catalogue
-from models.calibration import Calibration
 
-CASES = 12
+Row = Mapping[Any, Any]
+"""A row of a table by column."""
+
+MODELS: tuple[Model, ...] = ("limit", "release")
+_DIGITS = 5
+
+
+def shown_conflicts(explanation: Explanation) -> pd.DataFrame:
+    """The conflicts that are shown one by one, in their order."""
+    conflicts = explanation.conflicts
+    return conflicts[conflicts["place"] > 0].sort_values("place", ignore_index=True)
+
+
+def cases_data(explanation: Explanation) -> dict[str, Any]:
+    """Everything that the page's script shows of the cases.
+
+    Returns:
+        texts: Statements in both languages, which the rest names by their place.
+        models: Of each model base (its mean, as position on the waterfall's axis before exp), base_text and others
+            (how many features a waterfall leaves out).
+        features: The label of each feature in `rows`, as a text.
+        cases: By case what the list says of it; `rows` are its main features as feature, value at the review and at
+            the request, push on the limit (log) and toward refusal (log-odds); `ends` the text of each model's output.
+    """
+    phrases = Phrases()
+    shown = shown_conflicts(explanation)
+    catalogue, currency = explanation.catalogue, str(explanation.summary["currency"])
+    parts = {model: _Part.of(explanation, model, shown["request_id"]) for model in MODELS}
+    features = [feature.name for feature in catalogue.features]
+    stories = {
+        "reasons": reasons_of(explanation, shown, phrases),
+        "recourse": recourse_of(explanation, shown, phrases),
+        "timeline": timeline_of(explanation, shown, phrases),
+    }
+    cases = []
+    for place, conflict in enumerate(shown.to_dict("records")):
+        first = parts["release"].first(place)
+        case = _facts(conflict, currency, phrases) | {
+            "first": features.index(first),
+            "verdict": phrases.place(verdict(conflict, currency)),
+            "line": _margin_at(float(conflict["cutoff"]), explanation),
+            "rows": list(_rows(parts, place, catalogue, currency, phrases)),
+            "output": [_rounded(parts[model].output[place]) for model in MODELS],
+            "ends": [_level(model, parts[model].output[place], currency) for model in MODELS],
+        }
+        if explanation.causes is not None:
+            case |= _causes(explanation.causes, conflict["request_id"], phrases)
+        cases.append(case | {name: story[place] for name, story in stories.items() if story is not None})
+    return {
+        "features": [phrases.place(label_of(catalogue[name])) for name in features],
+        "models": {
+            model: {
+                "base": _rounded(part.base),
+                "base_text": _level(model, part.base, currency),
+                "others": max(0, len(part.names) - SHOWN),
+            }
+            for model, part in parts.items()
+            if len(shown)
+        },
+        "cases": cases,
+        "texts": phrases.texts,
+    }
+
+
+def verdict(conflict: Row, currency: str) -> Text:
+    """What happened, in a few sentences."""
+    raised = pd.notna(conflict["limit_before"])
+    before, after = (money(_number(conflict[name]), currency) for name in ("limit_before", "limit_after"))
+    limit = say("case.raised" if raised else "case.granted", before=before, after=after)
+    asked = pd.notna(conflict["amount"])
+    ask: Text = say("case.asked", amount=money(_number(conflict["amount"]), currency)) if asked else same("")
+    above = float(conflict["pd"]) > float(conflict["cutoff"])
+    figures = {name: _percent(conflict, name) for name in ("pd", "cutoff")}
+    score = say("case.above" if above else "case.below", **figures)
+    refusal = say("case.refused", refused_by=named("refused_by", str(conflict["refused_by"])))
+    parts = [part for part in (limit, ask, score, refusal) if part.en]
+    return Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
 
 
 @dataclass(frozen=True)
-class Case:
-    """One conflict as the report shows it.
+class _Part:
+    """What one model makes of the cases: values and pushes (cases × its features)."""
 
-    Attributes:
-        request_id: The request.
-        facts: What the list of cases says of it, by column.
-        verdict: What happened, in a sentence.
-        features: Values and pushes of its main features in both models.
-        steps: The waterfall's rows for each model.
-        cutoff: The cut-off as a margin of the release model, log-odds; None where no margin has such a PD.
-    """
+    names: tuple[str, ...]
+    base: float
+    values: NDArray[np.float64]
+    pushes: NDArray[np.float64]
+    output: NDArray[np.float64]
 
-    request_id: str
-    facts: Record
-    verdict: Text
-    features: Table
-    steps: dict[Model, list[dict[str, object]]]
-    cutoff: float | None
-    causes: Text | None
+    @classmethod
+    def of(cls, explanation: Explanation, model: Model, ids: pd.Series) -> _Part:
+        """The part of one model, in the order of the cases."""
+        release = model == "release"
+        names = explanation.catalogue.release if release else explanation.catalogue.limit
+        given = _of(explanation.release_contributions if release else explanation.limit_contributions, ids)
+        values = _of(explanation.release_features if release else explanation.limit_features, ids)
+        pushes = given[list(names)].to_numpy(np.float64)
+        base = float(given["base"].iloc[0]) if len(given) else math.nan
+        return cls(names, base, values[list(names)].to_numpy(np.float64), pushes, base + pushes.sum(axis=1))
 
+    def main(self, place: int) -> list[str]:
+        """The features with the largest pushes in a case."""
+        return [self.names[i] for i in np.argsort(-np.abs(self.pushes[place]), kind="stable")[:SHOWN]]
 
-def chosen_cases(explanation: Explanation, number: int = CASES) -> tuple[Case, ...]:
-    """Cases spread over what refused them and, within that, evenly over the release model's margin."""
-    conflicts = explanation.conflicts
-    return tuple(_case(explanation, conflicts.iloc[i]) for i in spread(conflicts, number))
+    def first(self, place: int) -> str:
+        """The feature that pushes a case most toward the output's upper end."""
+        return self.names[int(np.argmax(self.pushes[place]))]
 
+    def push(self, place: int, name: str) -> float | None:
+        """A feature's push in a case; None where this model has no such feature."""
+        return float(self.pushes[place, self.names.index(name)]) if name in self.names else None
 
-def spread(conflicts: pd.DataFrame, number: int) -> list[int]:
-    """Positions of up to `number` conflicts, in the order of `refused_by` (score first) and falling margin.
-
-    Each kind of refusal gets one case at least while there are enough, then in proportion to its count;
-    within a kind they stand at even steps of the rank by margin, its extremes included.
-    """
-    frame = pd.DataFrame(
-        {
-            "kind": conflicts["refused_by"].to_numpy(),
-            "margin": -conflicts["release_margin"].to_numpy(dtype=float),
-            "request_id": conflicts["request_id"].to_numpy(),
-        }
-    )
-    sizes = frame["kind"].value_counts()
-    kinds = sorted(sizes.index, key=lambda kind: (kind != "score", -int(sizes[kind]), str(kind)))[:number]
-    places = _shares_of(number, [int(sizes[kind]) for kind in kinds])
-    chosen: list[int] = []
-    for kind, places_of_kind in zip(kinds, places, strict=True):
-        ranked = frame[frame["kind"] == kind].sort_values(["margin", "request_id"]).index.to_numpy()
-        chosen += [int(ranked[round(at)]) for at in np.linspace(0, len(ranked) - 1, places_of_kind)]
-    return chosen
+    def value(self, place: int, name: str) -> float | None:
+        """A feature's value in a case; None where this model has no such feature."""
+        return float(self.values[place, self.names.index(name)]) if name in self.names else None
 
 
-def _shares_of(places: int, sizes: list[int]) -> list[int]:
-    """Places for groups of these sizes: one each, the others one by one where most rows stand per place."""
-    given = [1] * len(sizes)
-    for _ in range(min(places, sum(sizes)) - len(sizes)):
-        open_groups = [i for i, size in enumerate(sizes) if given[i] < size]
-        given[max(open_groups, key=lambda i: sizes[i] / given[i])] += 1
-    return given
+def _of(table: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
+    """The rows of some requests, in their order."""
+    return table[table["request_id"].isin(ids)].set_index("request_id").loc[ids.to_numpy()]
 
 
-def _case(explanation: Explanation, conflict: pd.Series[Any]) -> Case:
-    currency, undated = str(explanation.summary["currency"]), is_undated(explanation.summary)
-    request = conflict["request_id"]
-    values = {
-        "release": _row_of(explanation.release_features, request),
-        "limit": _row_of(explanation.limit_features, request),
-    }
-    pushes = {
-        "release": _row_of(explanation.release_contributions, request),
-        "limit": _row_of(explanation.limit_contributions, request),
-    }
-    cutoff = _margin_at(float(conflict["cutoff"]), explanation.calibration)
-    steps: dict[Model, list[dict[str, object]]] = {}
-    models: tuple[Model, Model] = ("release", "limit")
-    for model in models:
-        pushed = _steps(explanation.catalogue, model, pushes[model], values[model], currency)
-        steps[model] = waterfall_steps(model, float(pushes[model]["base"]), pushed, currency, undated)
-    facts = _facts(conflict, explanation.catalogue, pushes["release"], currency)
-    return Case(
-        request_id=str(request),
-        facts=facts,
-        verdict=_verdict(conflict, facts),
-        features=_features(explanation.catalogue, values, pushes, currency, undated),
-        steps=steps,
-        cutoff=cutoff,
-        causes=None if explanation.causes is None else case_causes(explanation.causes, request),
-    )
+def _rows(
+    parts: dict[Model, _Part], place: int, catalogue: Catalogue, currency: str, phrases: Phrases
+) -> Iterator[list[Any]]:
+    """The features with the largest pushes in either model, by their push in the release model."""
+    limit, release = parts["limit"], parts["release"]
+    main = {*limit.main(place), *release.main(place)}
+    numbered = {feature.name: number for number, feature in enumerate(catalogue.features)}
+    for name in sorted(main, key=lambda name: (-(release.push(place, name) or 0.0), name)):
+        values = [part.value(place, name) for part in (limit, release)]
+        pushes = [part.push(place, name) for part in (limit, release)]
+        unit = catalogue[name].unit
+        said = [None if value is None else phrases.put(with_unit(value, unit, currency)) for value in values]
+        yield [numbered[name], *said, *(None if one is None else _rounded(one) for one in pushes)]
 
 
-def _row_of(frame: pd.DataFrame, request: object) -> pd.Series[Any]:
-    return frame[frame["request_id"] == request].iloc[0]
-
-
-def _margin_at(cutoff: float, calibration: Calibration) -> float | None:
-    """The margin at which the PD is the cut-off; None where no margin is (a cut-off of 0, of 1, or unknown)."""
-    margin = float(calibration.margin_at(np.asarray(cutoff)))
-    return margin if math.isfinite(margin) else None
-
-
-def _steps(
-    catalogue: Catalogue, model: Model, pushes: pd.Series[Any], values: pd.Series[Any], currency: str
-) -> Iterator[Step]:
-    for name in catalogue.release if model == "release" else catalogue.limit:
-        feature = catalogue[name]
-        value = with_unit(float(values[name]), feature.unit, currency)
-        yield Step(_in_lines(label_of(feature), value), float(pushes[name]))
-
-
-def _in_lines(feature: Text, value: Text) -> Text:
-    """A feature and its value, in two lines where one would be too long to stand beside a waterfall."""
-    together = say("waterfall.feature", feature=feature, value=value)
-    lines = textwrap.wrap(together.en, LINE["en"], break_long_words=False)
-    apart = Text(f"{feature.en}:\n{value.en}", f"{feature.zh}：\n{value.zh}")
-    return Text(
-        "\n".join(lines) if len(lines) <= 2 else apart.en,
-        together.zh if len(together.zh) <= LINE["zh"] else apart.zh,
-    )
-
-
-def _facts(
-    conflict: pd.Series[Any], catalogue: Catalogue, pushes: pd.Series[Any], currency: str
-) -> dict[str, Text | str]:
-    first = max(catalogue.release, key=lambda name: float(pushes[name]))
+def _facts(conflict: Row, currency: str, phrases: Phrases) -> dict[str, Any]:
     requested_on = conflict["requested_on"]
     return {
-        "request_id": str(conflict["request_id"]),
-        "requested_on": NOTHING if pd.isna(requested_on) else str(requested_on)[:10],
-        "amount": money(_number(conflict["amount"]), currency),
-        "limit_before": money(_number(conflict["limit_before"]), currency),
-        "limit_after": money(_number(conflict["limit_after"]), currency),
-        # Both with two decimals: they are compared, and many lie close to each other.
-        "pd": share(_number(conflict["pd"]), digits=2),
-        "cutoff": share(_number(conflict["cutoff"]), digits=2),
-        "refused_by": named("refused_by", str(conflict["refused_by"])),
-        "first": label_of(catalogue[first]),
+        "id": str(conflict["request_id"]),
+        "on": None if pd.isna(requested_on) else str(requested_on)[:10],
+        "amount": _money(conflict["amount"], currency),
+        "before": _money(conflict["limit_before"], currency),
+        "after": _money(conflict["limit_after"], currency),
+        "pd": _percent(conflict, "pd"),
+        "cutoff": _percent(conflict, "cutoff"),
+        "by": phrases.place(named("refused_by", str(conflict["refused_by"]))),
     }
 
 
-def _verdict(conflict: pd.Series[Any], facts: Record) -> Text:
-    raised = pd.notna(conflict["limit_before"])
-    limit = say(
-        "case.raised" if raised else "case.granted", before=facts["limit_before"], after=facts["limit_after"]
-    )
-    asked = pd.notna(conflict["amount"])
-    ask = say("case.asked", amount=facts["amount"]) if asked else same("")
-    above = float(conflict["pd"]) > float(conflict["cutoff"])
-    score = say("case.above" if above else "case.below", pd=facts["pd"], cutoff=facts["cutoff"])
-    refusal = say("case.refused", refused_by=facts["refused_by"])
-    parts = [part for part in (limit, ask, score, refusal) if part.en]
-    return Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
+def _causes(causes: pd.DataFrame, request: object, phrases: Phrases) -> dict[str, Any]:
+    row = causes.loc[causes["request_id"] == request, list(CAUSES)].iloc[0]
+    return {
+        "cause": phrases.place(say(f"cause.{CAUSES[int(np.argmax(row.to_numpy(np.float64)))]}")),
+        "causes": phrases.place(case_causes(causes, request)),
+    }
+
+
+def _margin_at(cutoff: float, explanation: Explanation) -> float | None:
+    """The margin at which the PD is the cut-off; None where no margin is (a cut-off of 0, of 1, or unknown)."""
+    margin = float(explanation.calibration.margin_at(np.asarray(cutoff)))
+    return _rounded(margin) if math.isfinite(margin) else None
+
+
+def _level(model: Model, at: float, currency: str) -> str:
+    return money(math.exp(at), currency) if model == "limit" else push(at)
+
+
+def _percent(conflict: Row, name: str) -> str:
+    # PD and cut-off both with two decimals: they are compared, and many lie close to each other.
+    return share(_number(conflict[name]), digits=2)
+
+
+def _money(value: object, currency: str) -> str | None:
+    return None if pd.isna(value) else money(_number(value), currency)  # type: ignore[call-overload]
 
 
 def _number(value: object) -> float | None:
     return None if pd.isna(value) else float(value)  # type: ignore[arg-type, call-overload]
 
 
-def _features(
-    catalogue: Catalogue,
-    values: dict[str, pd.Series[Any]],
-    pushes: dict[str, pd.Series[Any]],
-    currency: str,
-    undated: bool,
-) -> Table:
-    """The features with the largest pushes in either model, by their push in the release model."""
-    main: set[str] = set()
-    for names, model in ((catalogue.release, "release"), (catalogue.limit, "limit")):
-        main |= set(sorted(names, key=lambda name: -abs(float(pushes[model][name])))[:SHOWN])
-    ordered = sorted(main, key=lambda name: (-float(pushes["release"].get(name, 0.0)), name))
-    records = []
-    for name in ordered:
-        feature = catalogue[name]
-        at = {
-            model: with_unit(float(values[model][name]), feature.unit, currency)
-            if name in values[model]
-            else NOTHING
-            for model in ("release", "limit")
-        }
-        limit_push, release_push = pushes["limit"].get(name), pushes["release"].get(name)
-        records.append(
-            {
-                "feature": label_of(feature),
-                "at_review": at["limit"],
-                "at_request": at["release"],
-                "limit_push": limit_effect(limit_push),
-                "release_push": push(release_push),
-            }
-        )
-    columns = [
-        Column("feature", say("column.feature"), numeric=False),
-        Column("at_review", say_of(undated, "column.at_review")),
-        Column("at_request", say_of(undated, "column.at_request")),
-        Column("limit_push", say("column.limit_effect")),
-        Column("release_push", say("column.release_push")),
-    ]
-    return table(say("case.features"), columns, records)
+def _rounded(value: float) -> float:
+    return round(value, _DIGITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,14 @@ from markupsafe import Markup
 from data.atomic import whole_file
 from explanations.explanation import Explanation
 from explanations.report.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED
-from explanations.report.section import Section, Subject
+from explanations.report.section import Build, Section, Subject
 from explanations.report.sections import SECTIONS
 from explanations.report.vega import vega_script
-from explanations.report.words import say, say_of
+from explanations.report.words import Text, say, say_of
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("report.css", "cases.css")
+SCRIPTS = ("cases.js", "report.js")
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,17 @@ def write_report(explanation: Explanation, path: Path, cache_folder: Path | None
 
 def report_html(explanation: Explanation, cache_folder: Path | None = None) -> str:
     """The whole page: styles, scripts (kept in the cache folder, if there is one), charts and tables."""
+    return page_html(explanation, SECTIONS, say("page.title"), cache_folder)
+
+
+def page_html(
+    explanation: Explanation, builds: Mapping[str, Build], title: Text, cache_folder: Path | None = None
+) -> str:
+    """A page of some sections, under a title."""
     subject = Subject(explanation)
-    built = {name: build(subject) for name, build in SECTIONS.items()}
+    built = {name: build(subject) for name, build in builds.items()}
     sections = {name: section for name, section in built.items() if section is not None}
     environment = _environment(subject)
-    title = say("page.title")
     page: dict[str, object] = {
         "title": {"en": title.en, "zh": title.zh},
         "config": CHART_CONFIG,
@@ -51,10 +60,12 @@ def report_html(explanation: Explanation, cache_folder: Path | None = None) -> s
         page |= section.data
     return environment.get_template("report.html").render(
         sections=[Laid(name, _laid_out(environment, name, section)) for name, section in sections.items()],
+        page_title=title,
+        menu=len(sections) > 2,
         page_data=script_json(page),
         libraries=vega_script(cache_folder),
-        style=_text_of("report.css"),
-        script=_text_of("report.js"),
+        style="\n".join(map(_text_of, STYLES)),
+        script="\n".join(map(_text_of, SCRIPTS)),
         fonts=FONTS,
     )
 

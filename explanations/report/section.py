@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from explanations.explanation import Explanation
-from explanations.report.cases import Case, chosen_cases
 from explanations.report.contrast_table import ContrastRow, contrast_rows, families
 from explanations.report.exhibits import Chart, Spec
 from explanations.report.headline import has_oracle, is_undated
@@ -26,11 +25,6 @@ class Subject:
     def rows(self) -> tuple[ContrastRow, ...]:
         """The contrast by feature; none where no conflict was refused by score."""
         return tuple(contrast_rows(self.explanation))
-
-    @cached_property
-    def cases(self) -> tuple[Case, ...]:
-        """The conflicts that are shown one by one."""
-        return chosen_cases(self.explanation)
 
     @cached_property
     def colours(self) -> dict[str, str]:

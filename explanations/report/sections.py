@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from explanations.report.cases import Case
+from explanations.report.case_section import cases_section
 from explanations.report.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
 from explanations.report.cause_check_text import check_table, check_text
 from explanations.report.conflict_map import conflict_map
@@ -29,7 +28,6 @@ from explanations.report.provenance import (
 from explanations.report.quantities import count, push
 from explanations.report.reliability_chart import reliability_chart
 from explanations.report.section import Build, Section, Subject
-from explanations.report.waterfalls import Model, cutoff_rows, in_languages, waterfall_specs
 from explanations.report.words import Text, joined, say, say_of
 
 TOP_FEATURES = 15
@@ -118,22 +116,6 @@ def distributions_section(subject: Subject) -> Section:
     )
 
 
-def cases_section(subject: Subject) -> Section:
-    """Some conflicts one by one."""
-    cases = subject.cases
-    text = say_of(
-        subject.undated,
-        "section.cases_text",
-        cases=count(len(cases)),
-        conflicts=count(len(subject.explanation.conflicts)),
-    )
-    return Section(
-        {"cases": cases, "cases_text": text},
-        specs=_case_charts(cases, subject.currency, subject.undated),
-        data={"cases": [_case_data(case) for case in cases]},
-    )
-
-
 def models_section(subject: Subject) -> Section:
     """How good both models are."""
     explanation = subject.explanation
@@ -202,20 +184,3 @@ def _legend(subject: Subject) -> list[tuple[Text, str]]:
         for family in families(subject.explanation)
         if family.en in present
     ]
-
-
-def _case_charts(cases: Sequence[Case], currency: str, undated: bool) -> dict[str, Any]:
-    models: tuple[Model, Model] = ("limit", "release")
-    return {
-        f"waterfall-{model}": waterfall_specs(model, case.steps[model], case.cutoff, currency, undated)
-        for case in cases[:1]
-        for model in models
-    }
-
-
-def _case_data(case: Case) -> dict[str, Any]:
-    return {
-        "limit": in_languages(case.steps["limit"]),
-        "release": in_languages(case.steps["release"]),
-        "cutoff": cutoff_rows(case.cutoff),
-    }

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import altair as alt
 
-from explanations.report.exhibits import Picture, Record, Spec, in_both, row_labels
+from explanations.report.exhibits import Picture, Spec, in_both, row_labels
 from explanations.report.palette import AGAINST, FAVOUR, INK, MUTED
-from explanations.report.quantities import limit_effect, money, odds_effect, push
-from explanations.report.words import LANGUAGES, Language, Text, say, say_of
+from explanations.report.words import Language, say, say_of
 
 SHOWN = 8
 STEPS = "steps"
@@ -23,90 +19,19 @@ _BAND = 0.62
 Model = Literal["release", "limit"]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One feature's push in one case: contribution in the model's units and the feature with its value."""
-
-    label: Text
-    contribution: float
-
-
-def waterfall_steps(
-    model: Model, base: float, steps: Iterable[Step], currency: str, undated: bool
-) -> list[dict[str, object]]:
-    """Rows from the base to the output: the largest pushes one by one, the others together.
-
-    An undated book has clients instead of requests and reviews.
-    Positions are log-odds for the release model and money for the limit model, whose axis is logarithmic.
-    """
-    ordered = sorted(steps, key=lambda step: -abs(step.contribution))
-    shown, others = ordered[:SHOWN], ordered[SHOWN:]
-    if others:
-        label = say("waterfall.rest", features=str(len(others)))
-        shown.append(Step(label, math.fsum(step.contribution for step in others)))
-    rows = [_level(model, "base", base, currency, undated)]
-    at = base
-    for step in shown:
-        rows.append(_push(model, step, at, currency))
-        at += step.contribution
-    rows.append(_level(model, "output", at, currency, undated))
-    return [{**row, "order": i, "next": min(i + 1, len(rows) - 1)} for i, row in enumerate(rows)]
-
-
-def waterfall_specs(
-    model: Model, rows: Sequence[Record], cutoff: float | None, currency: str, undated: bool
-) -> dict[Language, Spec]:
-    """The chart in both languages with one case's rows in it; a page puts others in their place."""
+def waterfall_specs(model: Model, features: int, currency: str, undated: bool) -> dict[Language, Spec]:
+    """The chart in both languages for a model of so many features; the page puts a case's rows in it."""
     description = say_of(undated, f"waterfall.{model}.description")
-    return in_both(lambda language: _chart(model, rows, cutoff, language, currency), description)
+    return in_both(lambda language: _chart(model, row_count(features), language, currency), description)
 
 
-def in_languages(rows: Sequence[Record]) -> dict[Language, list[dict[str, object]]]:
-    """Rows in each language, as the chart's data."""
-    return {
-        language: [{key: v[language] if isinstance(v, Text) else v for key, v in row.items()} for row in rows]
-        for language in LANGUAGES
-    }
+def row_count(features: int) -> int:
+    """Rows of a waterfall: base, the largest pushes one by one, the others together, output."""
+    return min(features, SHOWN) + (features > SHOWN) + 2
 
 
-def _position(model: Model, value: float) -> float:
-    return round(math.exp(value), 2) if model == "limit" else round(value, 6)
-
-
-def _level(model: Model, which: str, at: float, currency: str, undated: bool) -> dict[str, object]:
-    position = _position(model, at)
-    text = money(position, currency) if model == "limit" else push(at)
-    label = say_of(undated, f"waterfall.{model}.{which}")
-    return {
-        "label": label,
-        "start": position,
-        "end": position,
-        "text": text,
-        "effect": "",
-        "kind": which,
-        "side": 1,
-    }
-
-
-def _push(model: Model, step: Step, at: float, currency: str) -> dict[str, object]:
-    against = step.contribution > 0 if model == "release" else step.contribution < 0
-    limit = model == "limit"
-    return {
-        "label": step.label,
-        "start": _position(model, at),
-        "end": _position(model, at + step.contribution),
-        "text": limit_effect(step.contribution) if limit else push(step.contribution),
-        "effect": push(step.contribution, 3) if limit else odds_effect(step.contribution),
-        "kind": "against" if against else "favour",
-        "side": 1 if step.contribution >= 0 else -1,
-    }
-
-
-def _chart(
-    model: Model, rows: Sequence[Record], cutoff: float | None, language: Language, currency: str
-) -> Picture:
-    data = alt.InlineData(values=in_languages(rows)[language], name=STEPS)
-    base = alt.Chart(data).encode(y=alt.Y("order:O", title=None, axis=row_labels(STEPS)))
+def _chart(model: Model, rows: int, language: Language, currency: str) -> Picture:
+    base = alt.Chart(alt.NamedData(name=STEPS)).encode(y=alt.Y("order:O", title=None, axis=row_labels(STEPS)))
     across = _axis(model, language, currency)
     tooltip = [
         alt.Tooltip("label:N"),
@@ -138,8 +63,8 @@ def _chart(
         figures,
     ]
     if model == "release":
-        layers.insert(0, _cutoff_line(cutoff, language))
-    return alt.layer(*layers, width="container", height=_ROW_HEIGHT * len(rows))
+        layers.insert(0, _cutoff_line(language))
+    return alt.layer(*layers, width="container", height=_ROW_HEIGHT * rows)
 
 
 def _axis(model: Model, language: Language, currency: str) -> alt.X:
@@ -155,16 +80,8 @@ def _axis(model: Model, language: Language, currency: str) -> alt.X:
     )
 
 
-def _cutoff_line(cutoff: float | None, language: Language) -> alt.Chart:
-    data = alt.InlineData(values=cutoff_rows(cutoff)[language], name=CUTOFF)
+def _cutoff_line(language: Language) -> alt.Chart:
     tooltip = [alt.Tooltip("label:N"), alt.Tooltip("text:N", title=say("waterfall.release.push")[language])]
-    line = alt.Chart(data).mark_rule(color=INK, strokeDash=[5, 4], strokeWidth=1.2)
+    line = alt.Chart(alt.NamedData(name=CUTOFF)).mark_rule(color=INK, strokeDash=[5, 4], strokeWidth=1.2)
     encoded: alt.Chart = line.encode(x="at:Q", tooltip=tooltip)
     return encoded
-
-
-def cutoff_rows(cutoff: float | None) -> dict[Language, list[dict[str, object]]]:
-    """The cut-off as the chart's data: one line, or none where it is not known."""
-    if cutoff is None:
-        return {language: [] for language in LANGUAGES}
-    return in_languages([{"at": round(cutoff, 6), "label": say("waterfall.cutoff"), "text": push(cutoff)}])

@@ -56,6 +56,16 @@ def say_of(undated: bool, key: str, **values: Text | str) -> Text:
     return say(held_out if undated and has(held_out) else key, **values)
 
 
+def unfilled(undated: bool, key: str) -> Text:
+    """As `say_of`, with the {names} left for the page's script to fill.
+
+    Raises:
+        KeyError: there is no such statement.
+    """
+    held_out = f"{key}_held_out"
+    return _statements()[held_out if undated and has(held_out) else key]
+
+
 def named(group: str, name: str) -> Text:
     """What a machine name such as `cap_lenders` is called, or the name itself where no text is kept."""
     key = f"{group}.{name}"

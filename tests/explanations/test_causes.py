@@ -429,7 +429,7 @@ def test_equally_large_causes_lead_alone_nowhere(simulated: Explanation) -> None
     tied.loc[3, "residual"] = 1.0
     some = replace(simulated, conflicts=simulated.conflicts.iloc[:4])
     parameters = ExplanationParameters(
-        bootstrap_draws=10, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0
+        bootstrap_draws=10, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0, cases=1
     )
     told = with_causes(some, tied, None, None, parameters).summary["causes"]["dominant"]
     assert told == dict.fromkeys(CAUSES, 0) | {"policy": 2, "residual": 1}

@@ -6,7 +6,7 @@ import pytest
 from data.errors import DataFault
 from data.schema import STREAMS
 from features.catalogue import PROTECTED
-from features.streams import read_streams
+from features.streams import read_days, read_streams
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,15 @@ def test_a_stream_is_dark_from_the_first_day_of_an_outage_to_the_day_before_its_
     days = np.arange("2024-02-29", "2024-03-07", dtype="datetime64[D]").astype(np.int32)
     assert streams.dark("bureau", days).tolist() == [False, True, True, False, False, True, False]
     assert not streams.dark("agency", days).any()
+
+
+def test_days_alone_are_those_of_the_whole_streams(frames, memory_book):
+    whole = read_streams(memory_book(frames), 0)
+    wanted = whole.borrower_ids[[0, 2, 5]]
+    some = read_streams(memory_book(frames), 0, wanted)
+    for name, stream in read_days(memory_book(frames), 0, wanted).items():
+        full = some.observed[name]
+        for part in ("offsets", "occurred", "visible"):
+            assert np.array_equal(getattr(stream.events, part), getattr(full.events, part)), name
+        assert [stream.kinds[kind] for kind in stream.kind] == [full.kinds[kind] for kind in full.kind]
+        assert not stream.values

@@ -7,7 +7,6 @@
   const tip = document.querySelector(".tip");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const views = new Map();
-  let chosen = 0;
 
   const all = (selector) => [...document.querySelectorAll(selector)];
   const language = () => root.dataset.language;
@@ -37,33 +36,28 @@
     return made;
   }
 
+  function datasets(chart) {
+    const rows = cases?.rows(chart);
+    return rows ? { datasets: rows } : {};
+  }
+
   async function draw(place) {
     const name = place.dataset.chart;
     views.get(name)?.finalize();
     const options = { actions: false, renderer: "svg", config: page.config, tooltip: showTip };
-    const { view } = await window.vegaEmbed(place, page.charts[name][language()], options);
+    const { view } = await window.vegaEmbed(place, { ...page.charts[name][language()], ...datasets(name) }, options);
     views.set(name, view);
   }
 
+  const cases = page.cases && casesOf(page, language, fillCase);
+
   async function fillCase() {
-    for (const model of ["limit", "release"]) {
-      const view = views.get(`waterfall-${model}`);
-      if (!view) continue;
-      view.data("steps", page.cases[chosen][model][language()]);
-      if (model === "release") view.data("cutoff", page.cases[chosen].cutoff[language()]);
+    for (const [name, view] of views) {
+      const rows = cases.rows(name);
+      if (!rows) continue;
+      for (const [data, values] of Object.entries(rows)) view.data(data, values);
       await view.resize().runAsync();
     }
-  }
-
-  function choose(index) {
-    chosen = index;
-    for (const row of all("[data-case]")) {
-      const here = Number(row.dataset.case) === index;
-      row.classList.toggle("chosen", here);
-      row.querySelector("button").setAttribute("aria-pressed", String(here));
-    }
-    for (const part of all("[data-case-text]")) part.hidden = Number(part.dataset.caseText) !== index;
-    return fillCase();
   }
 
   async function speak(tongue) {
@@ -75,7 +69,7 @@
     }
     tip.hidden = true;
     await Promise.all(all("[data-chart]").map(draw));
-    await fillCase();
+    await cases?.speak();
     root.dataset.drawn = tongue;
   }
 
@@ -89,7 +83,6 @@
   for (const button of all("[data-set-language]")) {
     button.addEventListener("click", () => speak(button.dataset.setLanguage));
   }
-  for (const row of all("[data-case]")) row.addEventListener("click", () => choose(Number(row.dataset.case)));
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") tip.hidden = true;
   });

@@ -1,101 +1,134 @@
+"""What the page's script is given of the cases."""
+
 import dataclasses
 import math
-from collections import Counter
-from itertools import pairwise
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
-from explanations.report.cases import CASES, chosen_cases, spread
+from explanations.report.cases import cases_data, shown_conflicts
+from explanations.report.page import script_json
+from explanations.report.waterfalls import SHOWN, row_count
 
-RULES = st.sampled_from(["score", "cap_lenders", "cap_enquiries", "overdue", "slip"])
-
-
-def conflicts_of(refused_by: list[str], margins: list[float]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"refused_by": refused_by, "release_margin": margins, "request_id": range(1, len(margins) + 1)}
-    )
+LIMIT, RELEASE = 0, 1
 
 
-@given(st.lists(st.tuples(RULES, st.floats(-6, 3)), min_size=1, max_size=80))
-def test_every_kind_of_refusal_is_shown_whatever_the_order_of_the_conflicts(
-    rows: list[tuple[str, float]],
-) -> None:
-    table = conflicts_of([rule for rule, _ in rows], [margin for _, margin in rows])
-    chosen = spread(table, CASES)
-    assert len(chosen) == len(set(chosen)) == min(CASES, len(rows))
-    assert set(table["refused_by"].iloc[chosen]) == set(table["refused_by"])
-    shuffled = table.sample(frac=1, random_state=3)
-    again = shuffled.iloc[spread(shuffled, CASES)]["request_id"].tolist()
-    assert again == table.iloc[chosen]["request_id"].tolist()
+def english(data: dict[str, Any], text: int | str) -> str:
+    return data["texts"][text]["en"] if isinstance(text, int) else text
 
 
-def test_within_a_kind_the_extremes_of_the_score_are_shown_first_to_last() -> None:
-    table = conflicts_of(["score"] * 101, list(np.linspace(-5, 5, 101)))
-    margins = table["release_margin"].iloc[spread(table, 5)].tolist()
-    assert margins == pytest.approx([5, 2.5, 0, -2.5, -5])
+def cases_of(explanation: Explanation) -> list[dict[str, Any]]:
+    return list(cases_data(explanation)["cases"])
 
 
-def test_kinds_share_the_places_by_their_number() -> None:
-    table = conflicts_of(["score"] * 90 + ["cap_lenders"] * 29 + ["slip"], [0.0] * 120)
-    assert Counter(table["refused_by"].iloc[spread(table, 12)]) == {"score": 8, "cap_lenders": 3, "slip": 1}
+def test_the_cases_stand_in_the_order_of_their_places(simulated: Explanation) -> None:
+    shown = shown_conflicts(simulated)
+    assert shown["place"].tolist() == list(range(1, 201))
+    assert [case["id"] for case in cases_of(simulated)] == [str(one) for one in shown["request_id"]]
 
 
-def test_no_conflicts_give_no_cases() -> None:
-    assert spread(conflicts_of([], []), CASES) == []
+def test_both_models_outputs_are_those_of_the_conflict(simulated: Explanation) -> None:
+    for case, conflict in zip(
+        cases_of(simulated), shown_conflicts(simulated).to_dict("records"), strict=True
+    ):
+        assert case["output"][RELEASE] == pytest.approx(conflict["release_margin"], abs=1e-5)
+        assert case["output"][LIMIT] == pytest.approx(conflict["limit_score"], abs=1e-5)
 
 
-def test_a_waterfall_leads_from_the_base_to_the_models_output(simulated: Explanation) -> None:
-    for case in chosen_cases(simulated):
-        conflict = simulated.conflicts[simulated.conflicts["request_id"] == int(case.request_id)].iloc[0]
-        release, limit = case.steps["release"], case.steps["limit"]
-        assert release[-1]["end"] == pytest.approx(conflict["release_margin"], abs=1e-5)
-        assert limit[-1]["end"] == pytest.approx(math.exp(conflict["limit_score"]), abs=0.02)
-        for steps in (release, limit):
-            assert len(steps) == 1 + 8 + 1 + 1
-            assert all(one["end"] == next_["start"] for one, next_ in pairwise(steps[:-1]))
-
-
-def test_the_cutoff_lies_below_the_score_of_those_whom_the_score_refused(simulated: Explanation) -> None:
-    for case in chosen_cases(simulated):
-        assert case.cutoff is not None
-        conflict = simulated.conflicts[simulated.conflicts["request_id"] == int(case.request_id)].iloc[0]
-        assert (case.cutoff < conflict["release_margin"]) == (conflict["refused_by"] == "score")
+def test_the_rows_hold_the_largest_pushes_of_both_models(simulated: Explanation) -> None:
+    names = [feature.name for feature in simulated.catalogue.features]
+    data = cases_data(simulated)
+    given = [simulated.limit_contributions, simulated.release_contributions]
+    for case in data["cases"][:20]:
+        for model, table in enumerate(given):
+            pushes = table[table["request_id"] == int(case["id"])].iloc[0].drop(["request_id", "base"])
+            largest = pushes.abs().sort_values(ascending=False).index[:SHOWN]
+            told = {names[row[0]]: row[3 + model] for row in case["rows"]}
+            assert set(largest) <= set(told)
+            for name, push in told.items():
+                assert (push is None) == (name not in pushes)
+                assert push is None or push == pytest.approx(pushes[name], abs=1e-5)
 
 
 def test_the_cutoff_is_where_the_calibrated_pd_is_the_cutoff(simulated: Explanation) -> None:
-    for case in chosen_cases(simulated):
-        assert case.cutoff is not None
-        conflict = simulated.conflicts[simulated.conflicts["request_id"] == int(case.request_id)].iloc[0]
-        assert 1 / (1 + math.exp(0.12 - 1.08 * case.cutoff)) == pytest.approx(conflict["cutoff"])
+    for case, conflict in zip(
+        cases_of(simulated), shown_conflicts(simulated).to_dict("records"), strict=True
+    ):
+        assert 1 / (1 + math.exp(0.12 - 1.08 * case["line"])) == pytest.approx(conflict["cutoff"], abs=1e-5)
 
 
 @pytest.mark.parametrize("cutoff", [0.0, 1.0, math.nan])
 def test_a_cutoff_that_no_margin_reaches_draws_no_line(simulated: Explanation, cutoff: float) -> None:
     unreached = dataclasses.replace(simulated, conflicts=simulated.conflicts.assign(cutoff=cutoff))
-    assert {case.cutoff for case in chosen_cases(unreached)} == {None}
+    assert {case["line"] for case in cases_of(unreached)} == {None}
 
 
 def test_a_case_tells_the_values_of_both_days(simulated: Explanation) -> None:
-    case = chosen_cases(simulated)[0]
-    row = next(row for row in case.features.rows if row[0].en == "Debt service to income after the draw")
-    assert row[1].en == "–"
-    value = simulated.release_features.set_index("request_id").loc[int(case.request_id), "dti_after_draw"]
-    assert row[2].en == f"{value:.3g}" if value < 1 else f"{value:.2f}".rstrip("0")
+    data = cases_data(simulated)
+    case = data["cases"][0]
+    labels = [english(data, label) for label in data["features"]]
+    row = next(row for row in case["rows"] if labels[row[0]] == "Debt service to income after the draw")
+    assert row[1] is None
+    value = simulated.release_features.set_index("request_id").loc[int(case["id"]), "dti_after_draw"]
+    assert english(data, row[2]) == (f"{value:.3g}" if value < 1 else f"{value:.2f}".rstrip("0"))
 
 
 def test_a_pd_and_its_cutoff_have_two_decimals(simulated: Explanation) -> None:
-    close = simulated.conflicts.assign(pd=0.02841, cutoff=0.02814)
-    verdict = chosen_cases(dataclasses.replace(simulated, conflicts=close))[0].verdict
-    assert "PD of 2.84% is above the cut-off of 2.81%" in verdict.en
+    close = dataclasses.replace(simulated, conflicts=simulated.conflicts.assign(pd=0.02841, cutoff=0.02814))
+    data = cases_data(close)
+    assert "PD of 2.84% is above the cut-off of 2.81%" in english(data, data["cases"][0]["verdict"])
+    assert data["cases"][0]["pd"] == "2.84%"
+
+
+def test_the_largest_cause_is_that_of_the_ledger(simulated: Explanation) -> None:
+    assert simulated.causes is not None
+    data = cases_data(simulated)
+    for case in data["cases"][:20]:
+        row = simulated.causes[simulated.causes["request_id"] == int(case["id"])].iloc[0]
+        largest = CAUSES[int(np.argmax(row[list(CAUSES)].to_numpy(float)))]
+        named = {"residual": "Genuine risk", "policy": "Policy tightened", "data_lag": "Data updated late"}
+        if largest in named:
+            assert english(data, case["cause"]) == named[largest]
 
 
 def test_an_imported_case_speaks_of_no_date_no_amount_and_no_limit_before(imported: Explanation) -> None:
-    case = chosen_cases(imported)[0]
-    assert case.facts["requested_on"] == case.facts["amount"] == case.facts["limit_before"] == "–"
-    assert case.verdict.en.startswith("The limit model gives a limit of NT$")
-    assert "asked for" not in case.verdict.en
+    data = cases_data(imported)
+    case = data["cases"][0]
+    assert case["on"] is case["amount"] is case["before"] is None
+    assert {"cause", "causes", "timeline"}.isdisjoint(case)
+    verdict = english(data, case["verdict"])
+    assert verdict.startswith("The limit model gives a limit of NT$")
+    assert "asked for" not in verdict
+
+
+def test_two_hundred_cases_take_less_than_half_a_megabyte(
+    simulated: Explanation, lettered: Explanation
+) -> None:
+    assert len(script_json(cases_data(simulated)).encode()) < 500_000
+    assert len(script_json(cases_data(lettered)).encode()) < 500_000
+
+
+def test_reasons_and_recourse_are_told_in_their_order(lettered: Explanation) -> None:
+    data = cases_data(lettered)
+    case = data["cases"][1]
+    told = [(side, code, push, english(data, text)) for side, code, push, text in case["reasons"]]
+    assert told == [
+        ("borrower", "R08", "+0.61", "Credit enquiries: 7 in 3 months."),
+        ("borrower", "R09", "+0.32", "Lenders with open loans: 5."),
+        ("lender", "R20", None, "Your limit was set on older data."),
+    ]
+    options = [step[0] for step in case["recourse"]]
+    assert options == sorted(options)
+
+
+def test_a_book_without_conflicts_has_no_cases(explanation_of: Callable[..., Explanation]) -> None:
+    assert cases_data(explanation_of(conflicts=0))["cases"] == []
+
+
+@pytest.mark.parametrize(("features", "rows"), [(3, 5), (8, 10), (9, 11), (50, 11)])
+def test_a_waterfall_has_a_row_for_each_large_push_and_one_for_the_rest(features: int, rows: int) -> None:
+    assert row_count(features) == rows

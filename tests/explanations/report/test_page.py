@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from explanations.explanation import Explanation
+from explanations.parameters import NoticeParameters
 from explanations.report import words
+from explanations.report.case_page import case_html
 from explanations.report.cause_charts import monthly_chart
+from explanations.report.notice import notice_html
 from explanations.report.page import report_html, script_json, write_report
 from explanations.report.provenance import calibration_comment
 from features.catalogue import Catalogue
@@ -133,8 +136,10 @@ def titled(node: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_no_statement_is_kept_that_no_report_says(
-    explanation_of: Callable[..., Explanation], monkeypatch: pytest.MonkeyPatch
+def test_no_statement_is_kept_that_no_page_says(
+    explanation_of: Callable[..., Explanation],
+    with_reasons: Callable[[Explanation], Explanation],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Heard(dict[str, words.Text]):
         said: set[str]
@@ -172,8 +177,15 @@ def test_no_statement_is_kept_that_no_report_says(
         shallow,
     ):
         report_html(explanation)
+    lettered, untold = with_reasons(plain), dataclasses.replace(plain, timelines=None)
+    report_html(lettered)
+    for explanation in (untold, undated):
+        case_html(explanation, int(explanation.conflicts["request_id"].iloc[0]))
+    unset = NoticeParameters(lender="", address="", review_contact="", data_contact="")
+    for explanation in (lettered, with_reasons(undated)):
+        notice_html(explanation, int(explanation.conflicts["request_id"].iloc[1]), "en", unset)
     # Which units, values, places and scenarios occur, the data decide.
-    by_data = ("unit.", "value.", "place.", "scenario.", "policy_level.")
+    by_data = ("unit.", "value.", "place.", "scenario.", "policy_level.", "event.")
     assert [key for key in heard if key not in heard.said and not key.startswith(by_data)] == []
 
 

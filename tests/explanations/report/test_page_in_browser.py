@@ -84,36 +84,6 @@ def test_both_languages_are_drawn_without_a_complaint_at_each_width(
     page.close()
 
 
-def test_a_case_is_chosen_by_keyboard_and_shown_in_both_models(browser: Browser, report: Path) -> None:
-    complaints: list[str] = []
-    page = opened(browser, 1000, complaints)
-    page.goto(report.as_uri())
-    page.wait_for_selector(DRAWN.format("en"))
-    before = {model: drawn_text(page, f"waterfall-{model}") for model in ("limit", "release")}
-    button = page.locator("[data-case='7'] button")
-    request = button.inner_text()
-    assert page.locator(f"h3:has-text('Request {request}')").is_hidden()
-    button.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector(f"h3:has-text('Request {request}')")
-    assert page.locator("[data-case-text='0']").first.is_hidden()
-    assert page.get_attribute("[data-case='7'] button", "aria-pressed") == "true"
-    page.wait_for_function(
-        "before => document.querySelector(\"[data-chart='waterfall-limit'] svg\").textContent !== before",
-        arg=before["limit"],
-    )
-    for model, text in before.items():
-        assert drawn_text(page, f"waterfall-{model}") != text
-
-    shown = drawn_text(page, "waterfall-release")
-    page.click("[data-set-language='zh']")
-    page.wait_for_selector(DRAWN.format("zh"))
-    figures = {word for word in shown.split() if word.startswith(("+", "−"))}
-    assert figures <= set(drawn_text(page, "waterfall-release").split())
-    assert complaints == []
-    page.close()
-
-
 def test_pointing_at_a_feature_tells_its_definition_and_figures(browser: Browser, report: Path) -> None:
     page = opened(browser, 1000, [])
     page.goto(report.as_uri())

@@ -1,0 +1,169 @@
+"""The letter to a borrower: what was decided, why, what would help, and whom to ask; nothing internal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jinja2
+import pandas as pd
+
+from data.errors import CallError, DataFault
+from explanations.cases import found
+from explanations.explanation import Explanation
+from explanations.parameters import NoticeParameters
+from explanations.report.headline import is_undated
+from explanations.report.page import TEMPLATES
+from explanations.report.palette import FONTS, INK
+from explanations.report.quantities import money
+from explanations.report.words import Language, say, say_of
+
+MOST_REASONS = 4
+MOST_WAYS = 3
+LENDERS_OWN = ("R18", "R20")
+"""Causes on the lender's side that a borrower is told: a standard that changed, data that were older."""
+
+_SLOT = "\x00"
+_HEADS = ("reasons", "ways", "ways_text", "way_text", "ways_note", "person", "data")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the letter that somebody has to set, and whether nobody has."""
+
+    text: str
+    unset: bool = False
+
+
+def unset_parts(parameters: NoticeParameters) -> list[str]:
+    """Names of the parameters that are yet to be set."""
+    return [name for name, value in parameters.model_dump().items() if not value.strip()]
+
+
+def notice_html(
+    explanation: Explanation,
+    request_id: int,
+    language: Language,
+    parameters: NoticeParameters,
+    date: str | None = None,
+) -> str:
+    """The letter about one conflict as a page for A4.
+
+    Args:
+        explanation: With the reasons of its conflicts, and the recourse where there is any.
+        request_id: The conflict.
+        language: The letter's language.
+        parameters: The lender's name and contacts.
+        date: The letter's date; the day of the request if not given.
+
+    Raises:
+        CallError: There is no such conflict, or the explanation has no reasons.
+        DataFault: This conflict has no reason that can be told.
+    """
+    conflict = _conflict(explanation, request_id)
+    undated = is_undated(explanation.summary)
+    asked_on = None if pd.isna(conflict["requested_on"]) else str(conflict["requested_on"])[:10]
+    currency = str(explanation.summary["currency"])
+    possible, ways = _ways(explanation, request_id, language)
+
+    def text(name: str, **values: str) -> str:
+        return say_of(undated, f"notice.{name}", **values)[language]
+
+    def around(name: str) -> tuple[str, str]:
+        before, _, after = text(name, contact=_SLOT).partition(_SLOT)
+        return before, after
+
+    day = date or asked_on
+    told = _decision(conflict, asked_on, currency, language)
+    parts = {name: _part(name, value, language) for name, value in parameters.model_dump().items()}
+    return _template().render(
+        lang="zh-CN" if language == "zh" else "en",
+        ink=INK,
+        fonts=FONTS,
+        title=text("title"),
+        number=text("request", request_id=str(request_id)),
+        date=Part(text("date", date=day)) if day else _part("date", "", language),
+        dear=text("dear"),
+        decision=told,
+        limit=text("limit", limit=money(float(conflict["limit_after"]), currency)),
+        reasons=_sentences(explanation, request_id, language),
+        lenders_own=_lenders_own(explanation, request_id, language),
+        ways=ways,
+        possible=possible,
+        person=around("person_text"),
+        data=around("data_text"),
+        words={name: text(name) for name in _HEADS},
+        **parts,
+    )
+
+
+def _conflict(explanation: Explanation, request_id: int) -> pd.Series:
+    if explanation.reasons is None:
+        raise CallError(
+            "This explanation holds no reasons (no reasons.parquet in its folder), and a letter without reasons must "
+            "not be sent; make it again with `releasegap explain`."
+        )
+    conflicts = explanation.conflicts
+    return conflicts[found(conflicts, request_id)].iloc[0]
+
+
+def _decision(conflict: pd.Series, asked_on: str | None, currency: str, language: Language) -> str:
+    if asked_on is None or pd.isna(conflict["amount"]):
+        return say("notice.decision_held_out")[language]
+    amount = money(float(conflict["amount"]), currency)
+    return say("notice.decision", date=asked_on, amount=amount)[language]
+
+
+def _sentences(explanation: Explanation, request_id: int, language: Language) -> list[str]:
+    """The principal reasons, in their order."""
+    told = _reasons(explanation, request_id, "borrower")[language].tolist()[:MOST_REASONS]
+    if not told:
+        raise DataFault(
+            f"Conflict {request_id} has no reason that can be told to the borrower, and a letter without one must not "
+            "be sent: let a person decide on it."
+        )
+    return told
+
+
+def _lenders_own(explanation: Explanation, request_id: int, language: Language) -> str | None:
+    """What lies with the lender, in one sentence apart; None where nothing does."""
+    rows = _reasons(explanation, request_id, "lender")
+    causes = rows.loc[rows["code"].isin(LENDERS_OWN), language].tolist()
+    if not causes:
+        return None
+    return say("notice.lender", causes=("" if language == "zh" else " ").join(causes))[language]
+
+
+def _reasons(explanation: Explanation, request_id: int, side: str) -> pd.DataFrame:
+    reasons = explanation.reasons
+    assert reasons is not None
+    here = (reasons["request_id"] == request_id) & (reasons["side"] == side)
+    return reasons[here].sort_values("rank", kind="stable")
+
+
+def _ways(explanation: Explanation, request_id: int, language: Language) -> tuple[bool, list[str]]:
+    """Whether anything that the borrower can do helps, and the ways, smallest change first; or that none does."""
+    recourse = explanation.recourse
+    if recourse is None:
+        return False, []
+    here = recourse[recourse["request_id"] == request_id].sort_values(["option", "step"], kind="stable")
+    between = "" if language == "zh" else " "
+    ways = here.groupby("option")[language].agg(between.join).tolist() if len(here) else []
+    return bool((here["kind"] != "none").any()), ways[:MOST_WAYS]
+
+
+def _part(name: str, value: str, language: Language) -> Part:
+    if value.strip():
+        return Part(value.strip())
+    what = say(f"notice.unset.{name}")
+    return Part(say("notice.to_be_set", what=what)[language], unset=True)
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("notice.html")
