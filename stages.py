@@ -193,6 +193,7 @@ def explain(
     """Conflicts, contrast, causes and all that the report tells."""
     from explanations.cause_tables import with_causes
     from explanations.explain import Evidence, explain
+    from explanations.rules import with_rules
     from features.catalogue import catalogue_of
     from training.labels import observed_bad, oracle_bad
     from training.periods import review_splits
@@ -223,6 +224,7 @@ def explain(
     audit = audit_lag(book, decided, limit, release, explanation, settings, console, engine)
     checked = _check(book, requests, decided, members, causes, limit, release, settings, console)
     told = with_causes(explanation, causes, audit, checked, settings.explanations)
+    told = with_rules(told, settings.explanations)
     return with_timelines(told, book, console, engine or settings.blocks.local)
 
 

@@ -42,7 +42,7 @@ CONFLICT_COLUMNS = (
 )
 DETAIL_COLUMNS = ("review_id", "observed_bad", "place")
 """What is known of a conflict besides."""
-REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin")
+REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin", "requested_on", "cutoff")
 
 Number = TypeVar("Number", np.float32, np.float64)
 
@@ -108,7 +108,7 @@ def explain(
         review_id=conflicts["review_id"].astype("int64"), place=places(conflicts, parameters.cases)
     )
     conflicts = conflicts.reindex(columns=[*CONFLICT_COLUMNS, *DETAIL_COLUMNS]).reset_index(drop=True)
-    reference = decided.loc[cohorts.reference, list(REFERENCE_COLUMNS)].reset_index(drop=True)
+    reference = decided.loc[cohorts.reference].reindex(columns=list(REFERENCE_COLUMNS)).reset_index(drop=True)
     limit_rows = _favouring_reviews(decided, evidence.reviews, cohorts)
     in_conflict = cohorts.conflict[cohorts.conflict | cohorts.reference]
     release_values = evidence.requests.values

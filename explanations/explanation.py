@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from features.catalogue import Catalogue
 from models.calibration import Calibration
+
+if TYPE_CHECKING:
+    from explanations.rules import RuleSet
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Explanation:
             limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
             review_id (the review that favoured), observed_bad (1, 0 or NaN where nobody saw the outcome), place (its
             place among the cases that the report shows one by one, from 1; 0 where it is not among them).
-        reference: A row per reference request: request_id, limit_score, release_margin.
+        reference: A row per reference request: request_id, limit_score, release_margin, requested_on, cutoff.
         release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.
         limit_features: request_id, cohort, then the limit model's matrix at the review that favoured.
         release_contributions: A row per conflict: request_id, base, one column per feature (log-odds).
@@ -46,6 +49,7 @@ class Explanation:
             (log-odds), en, zh; None where none were made.
         recourse: A row per conflict, option and step: request_id, option, step, kind, from_value, to_value, unit, days,
             pd_after, cutoff, exhaustive, en, zh; None where none was looked for.
+        rules: Plain conditions that separate the cohorts (see `explanations.rules`); None where none were looked for.
     """
 
     summary: dict[str, Any]
@@ -67,3 +71,4 @@ class Explanation:
     timelines: pd.DataFrame | None = None
     reasons: pd.DataFrame | None = None
     recourse: pd.DataFrame | None = None
+    rules: RuleSet | None = None

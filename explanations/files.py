@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +16,7 @@ from explanations.explain import CONFLICT_COLUMNS, DETAIL_COLUMNS
 from explanations.explanation import Explanation
 from explanations.report.figures import write_figures
 from explanations.report.page import write_report
+from explanations.report.rule_sentences import rules_json
 from features.catalogue import Catalogue, Feature
 from models.calibration import Calibration
 from models.limit_model import LimitModel
@@ -32,6 +34,7 @@ _ALWAYS = (
     *("limit_contributions", "contrast", "decision_matrix", "performance", "reliability", "funnel"),
 )
 _WHERE_TOLD = ("causes", "lag_audit", "timelines", "reasons", "recourse")
+RULES = "rules.json"
 
 
 def write_explanation(
@@ -78,14 +81,18 @@ def write_explanation(
     (folder / CATALOGUE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     (folder / "release_model.txt").write_text(release.text, encoding="utf-8", newline="\n")
     (folder / "limit_model.txt").write_text(limit.text, encoding="utf-8", newline="\n")
-    text = json.dumps(explanation.summary, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    (folder / SUMMARY).write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    said: dict[str, Any] = {SUMMARY: explanation.summary}
+    if explanation.rules is not None:
+        said[RULES] = rules_json(explanation)
+    for name, value in said.items():
+        text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        (folder / name).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     write_report(explanation, folder / REPORT, cache_folder)
     return [path.name for path in write_figures(explanation, folder)]
 
 
 def read_explanation(folder: Path) -> Explanation:
-    """The explanation that was written into a folder.
+    """The explanation that was written into a folder, but for the rules, which no page of a single case tells.
 
     Raises:
         CallError: There is none, or another version of the workbench wrote it.
@@ -106,11 +113,12 @@ def read_explanation(folder: Path) -> Explanation:
         told = {name: _read(_table(folder, name)) for name in _WHERE_TOLD if _table(folder, name).is_file()}
         details = _read(_table(folder, DETAILS)).drop(columns="request_id")
         tables["conflicts"] = pd.concat([tables["conflicts"], details], axis=1)
+        parts: dict[str, Any] = tables | told
         return Explanation(
             summary=summary,
             catalogue=Catalogue(tuple(Feature(**feature) for feature in features)),
             calibration=Calibration(**summary["calibration"]),
-            **(tables | told),
+            **parts,
         )
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         reason = str(error).strip().partition("\n")[0][:200]

@@ -9,6 +9,24 @@ from pydantic import Field
 from data.parameters import Parameters
 
 
+class RuleParameters(Parameters):
+    """How rules are found (see `explanations.rules`).
+
+    Attributes:
+        depth: Splits from the root of the surrogate tree to a leaf, and so the most conditions of a rule.
+        leaf: Least share of the fitted requests in a leaf.
+        precision: Share refused from which on a leaf is a rule.
+        fit_share: Share of the requests that makes the earlier part, on which rules are fitted.
+        rows: Requests on which the tree is grown at most.
+    """
+
+    depth: Annotated[int, Field(ge=1, le=8)]
+    leaf: Annotated[float, Field(gt=0, lt=0.5)]
+    precision: Annotated[float, Field(gt=0, le=1)]
+    fit_share: Annotated[float, Field(gt=0, lt=1)]
+    rows: Annotated[int, Field(ge=100)]
+
+
 class ExplanationParameters(Parameters):
     """How intervals of cohort means and shares of causes are taken.
 
@@ -19,6 +37,7 @@ class ExplanationParameters(Parameters):
         cause_draws: Draws over which the causes average what competition brought.
         checked_conflicts: Conflicts of a simulated book whose causes are held against the truth; 0 for none.
         cases: Conflicts that the report shows one by one.
+        rules: How rules are found.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
@@ -27,6 +46,7 @@ class ExplanationParameters(Parameters):
     cause_draws: Annotated[int, Field(ge=1, le=1000)]
     checked_conflicts: Annotated[int, Field(ge=0)]
     cases: Annotated[int, Field(ge=1, le=500)]
+    rules: RuleParameters
 
 
 class NoticeParameters(Parameters):

@@ -110,7 +110,7 @@ def monthly_chart(explanation: Explanation, causes: pd.DataFrame) -> Chart:
 def segments_table(explanation: Explanation, causes: pd.DataFrame) -> Table:
     """The mix of causes by what refused the conflicts and by the size of the limit."""
     records = []
-    for label, rows in _segments(explanation.conflicts):
+    for label, rows in segments(explanation.conflicts):
         means = causes.loc[rows, list(CAUSES)].mean()
         shares = {name: share(means[name], digits=0) for name in CAUSES}
         records.append({"segment": label, "conflicts": count(int(rows.sum())), **shares})
@@ -148,7 +148,7 @@ def freshness_table(explanation: Explanation) -> Table | None:
     return table(say("causes.freshness"), columns, records)
 
 
-def _segments(conflicts: pd.DataFrame) -> Iterator[tuple[Text, NDArray[np.bool_]]]:
+def segments(conflicts: pd.DataFrame) -> Iterator[tuple[Text, NDArray[np.bool_]]]:
     """All conflicts, those of each rule that refuses (most frequent first), and thirds by limit."""
     yield say("causes.all"), np.ones(len(conflicts), dtype=bool)
     refused_by = conflicts["refused_by"].astype(str)

@@ -11,11 +11,11 @@ import numpy as np
 
 from explanations.report.contrast_table import ContrastRow, Push
 from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, signed_axis, table
-from explanations.report.label_placement import Box, Placement, place_labels, text_width
+from explanations.report.label_placement import Box, Placement, label_box, place_labels, text_width
 from explanations.report.map_regions import SLIGHT, Frame, frame_of, place_of, weight
 from explanations.report.palette import INK, MUTED
 from explanations.report.quantities import NOTHING, limit_effect, odds_effect, push, share
-from explanations.report.words import Language, say
+from explanations.report.words import Language, Text, say
 
 HEIGHT = 440
 # Widths of the plot itself for which labels are placed: a page of 600 px and one of 1,000 px or more.
@@ -59,6 +59,12 @@ def conflict_map(rows: Sequence[ContrastRow], colours: Mapping[str, str], curren
     )
 
 
+def size_legend() -> list[tuple[Text, float]]:
+    """What some sizes of a mark mean, and their diameters, px."""
+    shown = (0.05, 0.25, 0.75)
+    return [(say("map.size", share=share(top, digits=0)), round(2 * _radius(top), 1)) for top in shown]
+
+
 def map_figure(rows: Sequence[ContrastRow], colours: Mapping[str, str], currency: str, width: int) -> Picture:
     """The map in English at a fixed width with its legend, to be drawn as a picture."""
     frame = frame_of(rows)
@@ -99,8 +105,21 @@ def map_layers(
         shape=alt.Shape("shape:N", scale=None),
         tooltip=_tooltip(language, currency),
     )
-    layers = [_band(frame), *_zero_lines(), *_region_names(frame, language), dots, *_labels(base, width)]
+    layers = [
+        _bands(frame),
+        *_zero_lines(),
+        *_region_names(frame, language),
+        *_intervals(base),
+        dots,
+        *_labels(base, width),
+    ]
     return alt.layer(*layers, width=width or "container", height=HEIGHT)
+
+
+def _intervals(base: alt.Chart) -> list[alt.Chart]:
+    """Thin lines through each point: how far both pushes could lie from it."""
+    lines = base.mark_rule(strokeWidth=1, color="#9aa5b1", opacity=0.7, tooltip=None, aria=False)
+    return [lines.encode(x="x_low:Q", x2="x_high:Q"), lines.encode(y="y_low:Q", y2="y_high:Q")]
 
 
 def _records(rows: Sequence[ContrastRow], frame: Frame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -115,6 +134,8 @@ def _record(row: ContrastRow, frame: Frame, colours: Mapping[str, str]) -> dict[
     return {
         "x": round(limit.mean, 6) if limit else 0,
         "y": round(release.mean, 6) if release else 0,
+        **_ends("x", limit),
+        **_ends("y", release),
         "top": round(row.top_share, 4),
         "shape": shape,
         "colour": colours[row.family.en],
@@ -128,6 +149,13 @@ def _record(row: ContrastRow, frame: Frame, colours: Mapping[str, str]) -> dict[
         "odds_effect": odds_effect(release.mean) if release else say("map.not_in_release"),
         "top_text": share(row.top_share, digits=0),
     }
+
+
+def _ends(axis: str, pushed: Push | None) -> dict[str, float | None]:
+    """The interval's ends; nothing where there is none."""
+    if pushed is None or pushed.low != pushed.low:
+        return {f"{axis}_low": None, f"{axis}_high": None}
+    return {f"{axis}_low": round(pushed.low, 6), f"{axis}_high": round(pushed.high, 6)}
 
 
 def _with_interval(pushed: Push) -> str:
@@ -145,9 +173,15 @@ def _percent_axis() -> alt.Axis:
     return alt.Axis(labelExpr=label, tickCount=6, labelLineHeight=15)
 
 
-def _band(frame: Frame) -> alt.Chart:
-    values = [{"x": -frame.slight_x, "x2": frame.slight_x, "y": 0, "y2": frame.y[1]}]
-    band = alt.Chart(alt.InlineData(values=values)).mark_rect(fill="#f1f4f7", tooltip=None, aria=False)
+def _bands(frame: Frame) -> alt.Chart:
+    """Where a push counts as slight: on the limit (upright) and toward refusal (lying), on the sides that are named."""
+    values = [
+        {"x": -frame.slight_x, "x2": frame.slight_x, "y": 0, "y2": frame.y[1]},
+        {"x": frame.slight_x, "x2": frame.x[1], "y": -frame.slight_y, "y2": frame.slight_y},
+    ]
+    band = alt.Chart(alt.InlineData(values=values)).mark_rect(
+        fill="#f1f4f7", clip=True, tooltip=None, aria=False
+    )
     encoded: alt.Chart = band.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     return encoded
 
@@ -158,14 +192,23 @@ def _zero_lines() -> list[alt.Chart]:
 
 
 def _region_names(frame: Frame, language: Language) -> list[alt.Chart]:
-    """Names in the corners where their regions have room for them, and one over the band of slight pushes."""
-    corners = [
-        _corner(name, right, top, language)
+    """Names in the corners where their regions have room for them, and over the bands of slight pushes."""
+    corners = [_corner(name, right, up, language) for name, right, up in _named_places(frame)]
+    return [*corners, _name("only_release", language).encode(text="text:N", x="zero:Q", y=alt.value(-9))]
+
+
+def _named_places(frame: Frame) -> list[tuple[str, bool, float]]:
+    """Names that stand at the left or (True) right edge, and how far down, px."""
+    places = [
+        (name, right, 14.0 if top else HEIGHT - 14.0)
         for name, right, top in _CORNERS
         if _has_room(frame.x, frame.slight_x, right, _ROOM_ACROSS)
         and _has_room(frame.y, frame.slight_y, top, _ROOM_UP)
     ]
-    return [*corners, _name("only_release", language).encode(text="text:N", x="zero:Q", y=alt.value(-9))]
+    if _has_room(frame.x, frame.slight_x, True, _ROOM_ACROSS):
+        zero = HEIGHT * frame.y[1] / (frame.y[1] - frame.y[0])
+        places.append(("only_limit", True, round(zero - 12.0, 2)))
+    return places
 
 
 def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: float) -> bool:
@@ -174,10 +217,10 @@ def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: fl
     return reach - slight >= room * (domain[1] - domain[0])
 
 
-def _corner(place: str, right: bool, top: bool, language: Language) -> alt.Chart:
+def _corner(place: str, right: bool, up: float, language: Language) -> alt.Chart:
     name = _name(place, language, align="right" if right else "left", dx=-6 if right else 6)
-    across, up = alt.value("width") if right else alt.value(0), alt.value(14 if top else HEIGHT - 14)
-    encoded: alt.Chart = name.encode(text="text:N", x=across, y=up)
+    across = alt.value("width") if right else alt.value(0)
+    encoded: alt.Chart = name.encode(text="text:N", x=across, y=alt.value(up))
     return encoded
 
 
@@ -246,13 +289,48 @@ def _placements(
         (
             width * (record["x"] - frame.x[0]) / (frame.x[1] - frame.x[0]),
             HEIGHT * (frame.y[1] - record["y"]) / (frame.y[1] - frame.y[0]),
-            float(np.sqrt((_DOT_AREA[0] + record["top"] * (_DOT_AREA[1] - _DOT_AREA[0])) / np.pi)),
+            _radius(record["top"]),
         )
         for record in records
     ]
     texts = [record["label"][language] if i < LABELS else "" for i, record in enumerate(records)]
-    names = [say(f"place.{name}")[language] for name in ("doubted_twice", "praised_then_refused")]
-    left, right = (text_width(name, 13) + 8 for name in names)
-    taken = [Box(0, 0, left, 4, 24), Box(width, width - right, width, 4, 24)]
+    taken = []
+    for name, right, up in _named_places(frame):
+        room = text_width(say(f"place.{name}")[language], 13) + 8
+        anchor = width if right else 0.0
+        taken.append(
+            Box(anchor, max(anchor - room, 0.0), anchor + (0.0 if right else room), up - 10, up + 10)
+        )
+    lines = [
+        box
+        for record, point in zip(records, points, strict=True)
+        for box in _line(record, point, frame, width)
+    ]
     sizes = [text_width(text, FONT_SIZE) for text in texts]
-    return place_labels(points, sizes, taken, (width, HEIGHT), LINE_HEIGHT)
+    size = (width, HEIGHT)
+    clear = place_labels(points, sizes, [*taken, *lines], size, LINE_HEIGHT)
+    taken += [
+        label_box(point, room, placed, LINE_HEIGHT)
+        for point, room, placed in zip(points, sizes, clear, strict=True)
+        if placed
+    ]
+    # For those without room: a label that an interval crosses is better than none.
+    left = [0.0 if placed else room for placed, room in zip(clear, sizes, strict=True)]
+    crossed = place_labels(points, left, taken, size, LINE_HEIGHT)
+    return [one or other for one, other in zip(clear, crossed, strict=True)]
+
+
+def _line(record: Record, point: tuple[float, float, float], frame: Frame, width: float) -> list[Box]:
+    """The interval across a point where it reaches beyond it, so that no label is struck through."""
+    if record["x_low"] is None:
+        return []
+    x, y, radius = point
+    left, right = (
+        width * (record[end] - frame.x[0]) / (frame.x[1] - frame.x[0]) for end in ("x_low", "x_high")
+    )
+    return [Box(x, left, right, y - 1, y + 1)] if right - left > 2 * radius + 12 else []
+
+
+def _radius(top: float) -> float:
+    """Radius of a mark, px; its area grows with the share of conflicts."""
+    return float(np.sqrt((_DOT_AREA[0] + top * (_DOT_AREA[1] - _DOT_AREA[0])) / np.pi))

@@ -98,21 +98,29 @@ def main_rows(rows: Sequence[ContrastRow], number: int) -> tuple[tuple[ContrastR
 
 def family_rows(explanation: Explanation) -> tuple[ContrastRow, ...]:
     """The contrast by family in the release model, the largest push toward refusal first."""
-    contributions = score_contributions(explanation.release_contributions, explanation)
-    of_family: dict[Text, list[str]] = {family: [] for family in families(explanation)}
-    for name in explanation.catalogue.release:
-        of_family[family_of(explanation.catalogue[name])].append(name)
-    held = {family: names for family, names in of_family.items() if names}
-    sums = np.column_stack(
-        [contributions[names].to_numpy(dtype=float).sum(axis=1) for names in held.values()]
-    )
-    low, high = _intervals(sums, contributions["request_id"], explanation)
+    summed = family_sums(score_contributions(explanation.release_contributions, explanation), explanation)
+    sums = summed.to_numpy(np.float64)
+    low, high = _intervals(sums, summed.index.to_series(), explanation)
     pushes = [Push(*map(float, push)) for push in zip(sums.mean(axis=0), low, high, strict=True)]
+    named = {family.en: family for family in families(explanation)}
     rows = [
-        ContrastRow(family.en, family, same(""), family, push, None, 0.0)
-        for family, push in zip(held, pushes, strict=True)
+        ContrastRow(name, named[name], same(""), named[name], push, None, 0.0)
+        for name, push in zip(summed.columns, pushes, strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: -row.release.mean if row.release else 0.0))
+
+
+def family_sums(contributions: pd.DataFrame, explanation: Explanation) -> pd.DataFrame:
+    """Release contributions summed by family: a row per request_id, a column per family (its English name)."""
+    of_family: dict[str, list[str]] = {family.en: [] for family in families(explanation)}
+    for name in explanation.catalogue.release:
+        of_family[family_of(explanation.catalogue[name]).en].append(name)
+    sums = {
+        family: contributions[names].to_numpy(dtype=float).sum(axis=1)
+        for family, names in of_family.items()
+        if names
+    }
+    return pd.DataFrame(sums, index=pd.Index(contributions["request_id"]))
 
 
 def label_of(feature: Feature) -> Text:

@@ -57,24 +57,38 @@ def table(caption: Text, columns: Sequence[Column], records: Sequence[Record], m
     return Table(caption, tuple(columns), rows, main)
 
 
-def in_both(build: Callable[[Language], alt.TopLevelMixin], description: Text) -> dict[Language, Spec]:
-    """A chart's Vega-Lite specification in each language, without Altair's own theme."""
+def in_both(
+    build: Callable[[Language], alt.TopLevelMixin],
+    description: Text,
+    datasets: Mapping[str, Sequence[Record]] | None = None,
+) -> dict[Language, Spec]:
+    """A chart's Vega-Lite specification in each language, without Altair's own theme.
+
+    Datasets are records by the name under which several of its layers read them (`alt.NamedData`): so they stand in
+    it once, and Altair does not copy them with every layer.
+    """
     specs: dict[Language, Spec] = {}
     for language in LANGUAGES:
         # Parts are validated where they are made; the whole once more would mostly check its data.
         spec = build(language).to_dict(validate=False)
         spec.pop("config", None)
+        if datasets:
+            spec["datasets"] = {name: spoken(records, language) for name, records in datasets.items()}
         specs[language] = {**spec, "description": description[language]}
     return specs
 
 
-def inline(records: Sequence[Record], language: Language, name: str | None = None) -> alt.InlineData:
-    """Records as a chart's data, each `Text` in the one language."""
-    values = [
+def spoken(records: Sequence[Record], language: Language) -> list[dict[str, Any]]:
+    """Records with each `Text` in the one language."""
+    return [
         {key: value[language] if isinstance(value, Text) else value for key, value in record.items()}
         for record in records
     ]
-    return alt.InlineData(values=values, name=name or alt.Undefined)
+
+
+def inline(records: Sequence[Record], language: Language, name: str | None = None) -> alt.InlineData:
+    """Records as a chart's data, each `Text` in the one language."""
+    return alt.InlineData(values=spoken(records, language), name=name or alt.Undefined)
 
 
 def in_lines(label: Text) -> Text:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from explanations.report.contrast_table import ContrastRow
+from explanations.report.contrast_table import ContrastRow, Push
 
 # Below this share of the largest push a feature counts as not moving that model.
 SLIGHT = 0.1
@@ -26,11 +27,12 @@ class Frame:
 
 
 def frame_of(rows: Sequence[ContrastRow]) -> Frame:
-    """A domain that holds all points and zero with room for labels."""
-    xs = [row.limit.mean for row in rows if row.limit]
-    ys = [row.release.mean for row in rows if row.release]
+    """A domain that holds all points, their intervals and zero, with room for labels."""
+    limits, releases = [row.limit for row in rows if row.limit], [row.release for row in rows if row.release]
+    xs, ys = [limit.mean for limit in limits], [release.mean for release in releases]
     largest_x, largest_y = (max((abs(value) for value in values), default=0.0) or 1.0 for values in (xs, ys))
-    return Frame(_padded(xs, 0.16), _padded(ys, 0.1), SLIGHT * largest_x, SLIGHT * largest_y)
+    x, y = _held(_padded(xs, 0.16), limits), _held(_padded(ys, 0.1), releases)
+    return Frame(x, y, SLIGHT * largest_x, SLIGHT * largest_y)
 
 
 def place_of(row: ContrastRow, frame: Frame) -> str:
@@ -62,3 +64,10 @@ def _padded(values: Sequence[float], by: float) -> tuple[float, float]:
     low, high = min([0.0, *values]), max([0.0, *values])
     room = by * (high - low) or 1.0
     return round(low - room, 6), round(high + room, 6)
+
+
+def _held(domain: tuple[float, float], pushes: Sequence[Push]) -> tuple[float, float]:
+    """A domain that holds the intervals, too."""
+    ends = [end for push in pushes for end in (push.low, push.high) if math.isfinite(end)]
+    low, high = min([domain[0], *ends]), max([domain[1], *ends])
+    return round(low, 6), round(high, 6)

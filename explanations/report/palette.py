@@ -34,6 +34,10 @@ CAUSE_COLOURS = {
 }
 """Colours of the causes (after Paul Tol's 'muted' scheme)."""
 
+LOW_TO_HIGH = ("#e3a92f", "#a58aa8", "#2f2c86")
+"""From low to high values of a feature: also told apart by lightness."""
+UNKNOWN = "#c3c9d0"
+
 FONTS = (
     'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "PingFang SC", "Hiragino Sans GB",'
     ' "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif'

@@ -99,7 +99,7 @@ def with_unit(value: float | None, unit: str, currency: str) -> Text:
         return say("value.yes" if value else "value.no")
     if not kind:
         return same(number(value))
-    key = f"value.{kind}"
+    key = f"value.{kind}_one" if value == 1 and has(f"value.{kind}_one") else f"value.{kind}"
     return say(key, value=number(value)) if has(key) else same(f"{number(value)} {unit}")
 
 
@@ -110,6 +110,11 @@ def unit_name(unit: str, currency: str) -> Text:
     kind = _UNITS.get(unit, unit)
     key = f"unit.{kind}"
     return say(key) if has(key) else same(kind)
+
+
+def is_flag(unit: str) -> bool:
+    """Whether a unit says that a feature is either so or not."""
+    return _UNITS.get(unit) == "flag"
 
 
 def is_money(unit: str, currency: str) -> bool:

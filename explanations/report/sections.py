@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from explanations.report.case_section import cases_section
 from explanations.report.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
 from explanations.report.cause_check_text import check_table, check_text
-from explanations.report.conflict_map import conflict_map
+from explanations.report.conflict_map import conflict_map, size_legend
 from explanations.report.contrast_chart import contrast_chart
+from explanations.report.contrast_detail import detail_charts, detail_said
 from explanations.report.contrast_table import ContrastRow, by_score, families, family_rows, gap, main_rows
 from explanations.report.decisions import FEW, FEW_TRUE, decision_matrix, funnel_stages
 from explanations.report.distribution_chart import distribution_chart
@@ -27,6 +28,7 @@ from explanations.report.provenance import (
 )
 from explanations.report.quantities import count, push
 from explanations.report.reliability_chart import reliability_chart
+from explanations.report.rules_section import rules_section
 from explanations.report.section import Build, Section, Subject
 from explanations.report.words import Text, joined, say, say_of
 
@@ -61,7 +63,7 @@ def map_section(subject: Subject) -> Section:
     """Push on the limit against push toward refusal, feature by feature."""
     if not subject.rows:
         return Section()
-    said = {"reading": _reading(subject.rows), "families": _legend(subject)}
+    said = {"reading": _reading(subject.rows), "families": _legend(subject), "sizes": size_legend()}
     return Section(said, {"map": conflict_map(subject.rows, subject.colours, subject.currency)})
 
 
@@ -82,7 +84,7 @@ def contrast_section(subject: Subject) -> Section:
         reference=count(len(explanation.reference)),
         gap=push(gap(rows)),
     )
-    return Section({"contrast_text": text}, charts)
+    return Section({"contrast_text": text} | detail_said(subject), charts | detail_charts(subject))
 
 
 def causes_section(subject: Subject) -> Section:
@@ -148,6 +150,7 @@ SECTIONS: dict[str, Build] = {
     "funnel": funnel_section,
     "map": map_section,
     "contrast": contrast_section,
+    "rules": rules_section,
     "causes": causes_section,
     "distributions": distributions_section,
     "cases": cases_section,

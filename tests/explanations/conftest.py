@@ -16,7 +16,8 @@ from data.schema import STREAMS
 from explanations.cases import places
 from explanations.cause_tables import with_causes
 from explanations.explanation import Explanation
-from explanations.parameters import ExplanationParameters
+from explanations.parameters import ExplanationParameters, RuleParameters
+from explanations.rules import with_rules
 from features.catalogue import Catalogue, Feature, own_catalogue
 from models.calibration import Calibration
 
@@ -46,6 +47,7 @@ CHECKED = {
     "said": dict(zip(CAUSES, (0.1, 0.2, 0.3, 0.15, 0.05, 0.2), strict=True)),
     "true": dict(zip(CAUSES, (0.12, 0.18, 0.31, 0.14, 0.05, 0.2), strict=True)),
 }
+RULES = RuleParameters(depth=4, leaf=0.02, precision=0.5, fit_share=0.5, rows=100_000)
 SLOPE, INTERCEPT = 1.08, -0.12
 LARGEST = {
     "d": 90,
@@ -94,6 +96,8 @@ def made_explanation(
                 "request_id": ids[conflicts:],
                 "limit_score": rng.normal(9.7, 0.4, reference),
                 "release_margin": rng.normal(-3.9, 0.6, reference),
+                "requested_on": None if imported else np.resize(table["requested_on"].to_numpy(), reference),
+                "cutoff": np.resize(table["cutoff"].to_numpy(), reference),
             }
         ),
         release_features=_features(rng, ids, cohort, catalogue, catalogue.release, RELEASE_PUSHES),
@@ -110,7 +114,13 @@ def made_explanation(
     shares = np.random.default_rng(seed + 1).dirichlet(np.ones(len(CAUSES)), conflicts)
     causes = pd.DataFrame({"request_id": ids[:conflicts], **dict(zip(CAUSES, shares.T, strict=True))})
     parameters = ExplanationParameters(
-        bootstrap_draws=50, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0, cases=200
+        bootstrap_draws=50,
+        bootstrap_level=0.95,
+        seed=1,
+        cause_draws=1,
+        checked_conflicts=0,
+        cases=200,
+        rules=RULES,
     )
     audit = pd.concat(
         [
@@ -129,8 +139,8 @@ def made_explanation(
         ]
     )
     if imported:
-        return with_causes(made, None, None, None, parameters)
-    told = with_causes(made, causes, audit, CHECKED, parameters)
+        return with_rules(with_causes(made, None, None, None, parameters), parameters)
+    told = with_rules(with_causes(made, causes, audit, CHECKED, parameters), parameters)
     return dataclasses.replace(told, timelines=made_timelines(table))
 
 

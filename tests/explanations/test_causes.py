@@ -24,7 +24,6 @@ from explanations.lag_audit import by_days, by_stream, lag_audit
 from explanations.limits_in_force import limit_features, reviews_in_force
 from explanations.neutral import LOAN_MONTHS, without_competition, without_misreading
 from explanations.outcomes import distinct
-from explanations.parameters import ExplanationParameters
 from explanations.truth import true_conflicts
 from features.matrix import Matrix, limit_rows, plain, request_rows, whole_matrix
 from features.reread import refreshed_snapshots, requests_by_block, reread
@@ -422,14 +421,11 @@ def test_the_lag_audit_scores_every_conflict_once_with_each_stream(lender: Lende
     assert not audit.loc[held, "removed"].any()
 
 
-def test_equally_large_causes_lead_alone_nowhere(simulated: Explanation) -> None:
+def test_equally_large_causes_lead_alone_nowhere(simulated: Explanation, settings: Settings) -> None:
     tied = pd.DataFrame(0.0, index=range(4), columns=list(CAUSES))
     tied.loc[0, ["policy", "misread"]] = 0.5
     tied.loc[1, "policy"], tied.loc[2, "policy"] = 1.0, 1.0
     tied.loc[3, "residual"] = 1.0
     some = replace(simulated, conflicts=simulated.conflicts.iloc[:4])
-    parameters = ExplanationParameters(
-        bootstrap_draws=10, bootstrap_level=0.95, seed=1, cause_draws=1, checked_conflicts=0, cases=1
-    )
-    told = with_causes(some, tied, None, None, parameters).summary["causes"]["dominant"]
+    told = with_causes(some, tied, None, None, settings.explanations).summary["causes"]["dominant"]
     assert told == dict.fromkeys(CAUSES, 0) | {"policy": 2, "residual": 1}

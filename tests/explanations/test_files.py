@@ -67,7 +67,7 @@ def test_what_was_written_is_read_again(
         elif field.name == "conflicts":
             assert (read.conflicts["review_id"] == lettered.conflicts["request_id"] + 1).all()
             same(read.conflicts.drop(columns="review_id"), lettered.conflicts)
-        else:
+        elif field.name != "rules":  # of the whole cohort: no page of a single case tells them
             same(getattr(read, field.name), getattr(lettered, field.name))
 
 

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from explanations.explanation import Explanation
-from explanations.report.conflict_map import NARROW, WIDE, conflict_map, map_figure
+from explanations.report.conflict_map import NARROW, WIDE, conflict_map, map_figure, size_legend
 from explanations.report.contrast_table import ContrastRow, Push, contrast_rows, families
 from explanations.report.map_regions import frame_of, place_of
 from explanations.report.palette import family_colours
@@ -110,3 +110,26 @@ def test_a_picture_of_the_map_has_its_legend(simulated: Explanation) -> None:
         layer["encoding"]["color"] for layer in spec["layer"] if "color" in layer.get("encoding", {})
     )
     assert sorted(colour["scale"]["domain"]) == sorted({row.family.en for row in rows})
+
+
+def test_the_plot_holds_every_interval(imported: Explanation) -> None:
+    rows = contrast_rows(imported)
+    frame = frame_of(rows)
+    for one in rows:
+        assert one.limit is None or frame.x[0] <= one.limit.low <= one.limit.high <= frame.x[1]
+        assert one.release is None or frame.y[0] <= one.release.low <= one.release.high <= frame.y[1]
+
+
+def test_what_raised_only_the_limit_has_its_name_on_the_map(simulated: Explanation) -> None:
+    chart = conflict_map(contrast_rows(simulated), family_colours(families(simulated)), "RMB")
+    # The points' records name their region, too; a name on the map is a text of its own.
+    texts = [value.get("text") for values in chart.specs["en"]["datasets"].values() for value in values]
+    assert "raised only the limit" in texts
+
+
+def test_the_legend_of_sizes_agrees_with_the_marks() -> None:
+    sizes = [size for _, size in size_legend()]
+    areas = [math.pi * (size / 2) ** 2 for size in sizes]
+    # Equal steps of the share are equal steps of the area.
+    assert (areas[1] - areas[0]) / 0.2 == pytest.approx((areas[2] - areas[1]) / 0.5, rel=0.02)
+    assert size_legend()[0][0].en == "among the top three in 5%"

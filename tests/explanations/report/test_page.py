@@ -95,6 +95,7 @@ def test_the_sections_stand_in_their_order(html: str) -> None:
         "funnel",
         "map",
         "contrast",
+        "rules",
         "causes",
         "distributions",
         "cases",
@@ -184,8 +185,8 @@ def test_no_statement_is_kept_that_no_page_says(
     unset = NoticeParameters(lender="", address="", review_contact="", data_contact="")
     for explanation in (lettered, with_reasons(undated)):
         notice_html(explanation, int(explanation.conflicts["request_id"].iloc[1]), "en", unset)
-    # Which units, values, places and scenarios occur, the data decide.
-    by_data = ("unit.", "value.", "place.", "scenario.", "policy_level.", "event.")
+    # Which units, values, places, rules and scenarios occur, the data decide.
+    by_data = ("unit.", "value.", "place.", "rule.", "scenario.", "policy_level.", "event.")
     assert [key for key in heard if key not in heard.said and not key.startswith(by_data)] == []
 
 
@@ -271,7 +272,7 @@ def test_a_book_with_nothing_to_contrast_still_has_a_page(
 ) -> None:
     html = report_html(explanation_of(conflicts=60 if rules else 0, rules=rules))
     page = Page(html)
-    assert len(page.all("section")) == 9
+    assert len(page.all("section")) == 10
     assert "Nothing to show" in "".join(page.text)
     charts = set(data_of(html)["charts"])
     of_conflicts = {"waterfall-limit", "waterfall-release", "causes", "causes-by-month"}

@@ -94,7 +94,7 @@ def test_pointing_at_a_feature_tells_its_definition_and_figures(browser: Browser
     tip = page.locator(".tip")
     assert tip.is_visible()
     assert "Credit enquiries by other lenders in the last 3 months." in tip.inner_text()
-    assert "doubted by both" in tip.inner_text() or "weighed only at release" in tip.inner_text()
+    assert "doubted by both" in tip.inner_text() or "seen only at release" in tip.inner_text()
     page.keyboard.press("Escape")
     assert tip.is_hidden()
     page.close()
