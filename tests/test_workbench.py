@@ -576,19 +576,28 @@ def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
     assert judged == ["1,500 borrowers: both scores, 2 × 300 trees"], "fixed costs weigh on a small book"
 
 
+def test_two_workers_of_a_cluster_are_measured_against_one() -> None:
+    measures = benchmark._measured_dask(settings.resolved(None, ["simulation.borrowers=320"]))
+    (_, one, *_), (_, two, *_), (_, efficiency, unit, target) = measures
+    assert efficiency == one / (2 * two)
+    assert (unit, target) == ("of one", "≥ 0.8")
+
+
 def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = {
         "_measured_engines": ([("kernel", 1.0, "CPU s", None)], ["No woodelf."]),
         "_measured_million": [("million", 60.0, "CPU s", "≤ 100")],
+        "_measured_dask": [("workers", 0.9, "of one", "≥ 0.8")],
         "_measured_tracking": [("fixed", 4.0, "CPU s", "≤ 6")],
         "_measured_public_book": [],
     }
 
     def apart(work: Callable[..., object], *of: Settings) -> object:
         seconds = float(of[0].simulation.borrowers) if of else 0.0
-        return ([("job", seconds, "CPU s", None)], seconds) if of else given[work.__name__]
+        job = [("job", seconds, "CPU s", None)], seconds
+        return given.get(work.__name__, job)
 
     monkeypatch.setattr(benchmark, "_apart", apart)
     measures, notes = benchmark.measured(common_options(quiet=True), (200, 1_000), full=True)
@@ -598,6 +607,7 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
         "job",
         "job",
         "all stages, 1,000 / 200 borrowers",
+        "workers",
         "fixed",
     ]
     assert measures[4][1:] == (5.0, "times", "≤ 10.5")
