@@ -562,7 +562,7 @@ def _finish(
 ) -> None:
     """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
     from data.atomic import whole_folder
-    from explanations.files import REPORT, SUMMARY, write_explanation
+    from explanations.files import REPORT, SUMMARY, TEXTS, write_explanation
     from explanations.finding import finding, finding_metrics
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
@@ -571,7 +571,7 @@ def _finish(
         (folder / "run.json").write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    for name in (REPORT, SUMMARY):
+    for name in (REPORT, SUMMARY, *TEXTS):
         tracked.log_artifact(out / name)
     for name in figures:
         tracked.log_figure(out / name)

@@ -24,6 +24,8 @@ from models.release_model import ReleaseModel
 
 REPORT = "report.html"
 SUMMARY = "summary.json"
+TEXTS = ("report.md", "report.zh.md", "tables")
+"""The report in Markdown, and the folder of its tables as CSV."""
 CATALOGUE = "catalogue.json"
 DETAILS = "conflict_details"
 EXPLANATIONS = "explanations"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import vl_convert
@@ -20,7 +21,7 @@ _PICTURE_CONFIG = CHART_CONFIG | {"background": "white", "font": "sans-serif", "
 
 
 def write_figures(explanation: Explanation, folder: Path) -> list[Path]:
-    """Writes `conflict_map.png` and `contrast.png`; nothing where no conflict was refused by score.
+    """Writes `conflict_map` and `contrast`, as PNG and SVG; nothing where no conflict was refused by score.
 
     Returns:
         The files written.
@@ -31,14 +32,30 @@ def write_figures(explanation: Explanation, folder: Path) -> list[Path]:
     colours = family_colours(families(explanation))
     main, rest, others = main_rows(rows, FEATURES)
     pictures = {
-        "conflict_map.png": map_figure(rows, colours, str(explanation.summary["currency"]), _WIDTH),
-        "contrast.png": contrast_figure(main, rest, others, colours, _WIDTH),
+        "conflict_map": map_figure(rows, colours, str(explanation.summary["currency"]), _WIDTH),
+        "contrast": contrast_figure(main, rest, others, colours, _WIDTH),
     }
-    return [_write(picture, folder / name) for name, picture in pictures.items()]
+    return [path for name, picture in pictures.items() for path in _write(picture, folder / name)]
 
 
-def _write(picture: Picture, path: Path) -> Path:
-    spec = picture.to_dict(validate=False) | {"config": _PICTURE_CONFIG}
-    with whole_file(path) as aside:
-        aside.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
-    return path
+def _write(picture: Picture, path: Path) -> tuple[Path, Path]:
+    """The picture in both forms; the PNG is drawn from the SVG, so that the chart is laid out once."""
+    svg = _renumbered(
+        vl_convert.vegalite_to_svg(picture.to_dict(validate=False) | {"config": _PICTURE_CONFIG})
+    )
+    drawn, dotted = path.with_suffix(".svg"), path.with_suffix(".png")
+    with whole_file(drawn) as aside:
+        aside.write_text(svg, encoding="utf-8", newline="\n")
+    with whole_file(dotted) as aside:
+        aside.write_bytes(vl_convert.svg_to_png(svg, scale=2))
+    return dotted, drawn
+
+
+def _renumbered(svg: str) -> str:
+    """Vega counts clips and gradients on from drawing to drawing; here from one, so that the same is the same."""
+    numbers: dict[str, str] = {}
+    return re.sub(
+        r"\b(clip|gradient_)(\d+)\b",
+        lambda found: found[1] + numbers.setdefault(found[2], str(len(numbers) + 1)),
+        svg,
+    )

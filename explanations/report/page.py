@@ -14,14 +14,21 @@ from markupsafe import Markup
 from data.atomic import whole_file
 from explanations.explanation import Explanation
 from explanations.report.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED
+from explanations.report.plain import report_markdown, report_tables, table_csv
 from explanations.report.section import Build, Section, Subject
 from explanations.report.sections import SECTIONS
 from explanations.report.vega import vega_script
-from explanations.report.words import Text, say, say_of
+from explanations.report.words import Language, Text, say, say_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("report.css", "cases.css")
 SCRIPTS = ("cases.js", "report.js")
+TABLES = "tables"
+"""Folder of the report's tables as CSV."""
+MARKDOWN: dict[Language, str] = {"en": ".md", "zh": ".zh.md"}
+"""How the names of the report's texts in Markdown end."""
+PICTURES = {"conflict-map": "conflict_map.png", "contrast": "contrast.png"}
+"""Charts of which `explanations.report.figures` leaves a picture."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,22 @@ class Laid:
 
 
 def write_report(explanation: Explanation, path: Path, cache_folder: Path | None = None) -> None:
-    """Writes the report to `path`; the same explanation gives the same bytes."""
-    with whole_file(path) as aside:
-        aside.write_text(report_html(explanation, cache_folder), encoding="utf-8", newline="\n")
+    """Writes the report to `path`, and beside it as Markdown and its tables as CSV.
+
+    The same explanation gives the same bytes.
+    """
+    subject = Subject(explanation)
+    sections = _built(subject, SECTIONS)
+    files = {path: _page(subject, sections, say("page.title"), cache_folder)}
+    for language, ending in MARKDOWN.items():
+        text = report_markdown(sections, subject.undated, language, PICTURES)
+        files[path.with_suffix(ending)] = text
+    for name, table in report_tables(sections).items():
+        files[path.parent / TABLES / f"{name}.csv"] = table_csv(table)
+    for place, text in files.items():
+        place.parent.mkdir(exist_ok=True)
+        with whole_file(place) as aside:
+            aside.write_text(text, encoding="utf-8", newline="\n")
 
 
 def report_html(explanation: Explanation, cache_folder: Path | None = None) -> str:
@@ -48,8 +68,16 @@ def page_html(
 ) -> str:
     """A page of some sections, under a title."""
     subject = Subject(explanation)
+    return _page(subject, _built(subject, builds), title, cache_folder)
+
+
+def _built(subject: Subject, builds: Mapping[str, Build]) -> dict[str, Section]:
+    """The sections for which the book has something, by name in their order."""
     built = {name: build(subject) for name, build in builds.items()}
-    sections = {name: section for name, section in built.items() if section is not None}
+    return {name: section for name, section in built.items() if section is not None}
+
+
+def _page(subject: Subject, sections: Mapping[str, Section], title: Text, cache_folder: Path | None) -> str:
     environment = _environment(subject)
     page: dict[str, object] = {
         "title": {"en": title.en, "zh": title.zh},

@@ -11,9 +11,17 @@ def test_map_and_contrast_are_drawn_the_same_each_time(simulated: Explanation, t
     one, other = tmp_path / "one", tmp_path / "other"
     written = write_figures(simulated, one)
     write_figures(simulated, other)
-    assert [path.name for path in written] == ["conflict_map.png", "contrast.png"]
+    assert [path.name for path in written] == [
+        "conflict_map.png",
+        "conflict_map.svg",
+        "contrast.png",
+        "contrast.svg",
+    ]
     for path in written:
         assert path.read_bytes() == (other / path.name).read_bytes()
+        if path.suffix == ".svg":
+            assert "<svg" in path.read_text(encoding="utf-8")[:200]
+            continue
         with Image.open(path) as picture:
             assert picture.width > 1500
             assert len(picture.convert("RGB").resize((200, 100)).getcolors(20_000) or []) > 20
