@@ -21,20 +21,19 @@ IMPORTABLE = {
     "models": {"data", "features"},
     "training": {"data", "features", "models"},
     "explanations": {"data", "features", "models"},
-    "benchmark": {*FOLDERS, "commandline", "settings", "stages"},
     "commandline": {"data"},
-    "scoring": {*FOLDERS, "commandline", "settings", "stages"},
     "settings": {*FOLDERS, "commandline"},
     "stages": {*FOLDERS, "commandline", "settings"},
-    "workbench": {*FOLDERS, "benchmark", "commandline", "scoring", "settings", "stages"},
+    "commands": {*FOLDERS, "commandline", "settings", "stages"},
+    "workbench": {"commandline", "commands"},
 }
-TOP = tuple(name for name in IMPORTABLE if name not in FOLDERS)
+TOP = ("commandline", "settings", "stages", "workbench")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 
 MODULES = [
     *(ROOT / f"{name}.py" for name in TOP),
-    *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))),
+    *(path for folder in (*FOLDERS, "commands") for path in sorted((ROOT / folder).rglob("*.py"))),
 ]
 SOURCES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -161,7 +160,11 @@ def own_files(folder: str) -> list[Path]:
 
 
 def test_each_folder_holds_code() -> None:
-    assert {Path(module).parts[0] for module in SOURCES} == {*FOLDERS, *(f"{name}.py" for name in TOP)}
+    assert {Path(module).parts[0] for module in SOURCES} == {
+        *FOLDERS,
+        "commands",
+        *(f"{name}.py" for name in TOP),
+    }
 
 
 @pytest.mark.parametrize("module", SOURCES)
@@ -182,6 +185,8 @@ def test_a_folder_imports_only_from_those_above_it(module: str) -> None:
         ("training/ui.py", "from commandline import DEFAULT_HOME"),
         ("commandline.py", "from training.home import EXPERIMENT"),
         ("commandline.py", "import workbench"),
+        ("commands/run.py", "import workbench"),
+        ("workbench.py", "import stages"),
         ("training/metrics.py", "from tests.books import tiny"),
         ("training/metrics.py", "from ..explanations import contrast"),
     ],
@@ -196,7 +201,8 @@ def test_an_import_against_the_order_is_seen(module: str, source: str) -> None:
         ("models/policy.py", "import numpy\nfrom data.errors import CallError\nfrom features import matrix"),
         ("training/fitting.py", "from .splits import split\nfrom training.metrics import auc"),
         ("commandline.py", "from data.errors import CallError"),
-        ("workbench.py", "import explanations.report.page, training.tracking, data.book, commandline"),
+        ("commands/run.py", "import explanations.report.page, training.tracking, data.book, commandline"),
+        ("workbench.py", "from commands.run import run"),
     ],
 )
 def test_an_import_in_order_is_let_pass(module: str, source: str) -> None:
@@ -214,7 +220,7 @@ def test_every_name_of_the_project_resolves_to_this_repository_wherever_it_is_ca
     # Isolated, so that neither the current folder nor PYTHONPATH helps: what counts is what is installed.
     output = subprocess.check_output([sys.executable, "-I", "-c", program], cwd=tmp_path, text=True)
     origins = {name: origin and Path(origin) for name, origin in json.loads(output).items()}
-    expected = {name: ROOT / name / "__init__.py" for name in FOLDERS}
+    expected = {name: ROOT / name / "__init__.py" for name in (*FOLDERS, "commands")}
     expected |= {name: ROOT / f"{name}.py" for name in TOP}
     assert origins == expected, "install the project with `make test`, or find what hides it"
 

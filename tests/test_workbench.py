@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-import benchmark
 import settings
 import workbench
 from commandline import common_options
+from commands import bench
 from data.book import Book
 from data.errors import DataFault
 from data.mechanisms import CAUSES
@@ -533,7 +533,7 @@ MEASURES = [("theirs / ours", 12.0, "times", "≥ 10"), ("all stages", 9.0, "CPU
 
 @pytest.fixture
 def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
+    monkeypatch.setattr(bench, "measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
 
 
 @pytest.mark.usefixtures("_measured")
@@ -561,8 +561,8 @@ def test_a_part_is_measured_in_a_process_of_its_own_away_from_the_users_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
-    assert benchmark._apart(os.getpid) != os.getpid()
-    assert benchmark._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
+    assert bench._apart(os.getpid) != os.getpid()
+    assert bench._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
     assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
 
 
@@ -571,7 +571,7 @@ def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
     small = settings.resolved(
         None, ["simulation.borrowers=1500", "explanations.checked_conflicts=0", *rounds]
     )
-    measures, total = benchmark._measured_job(small)
+    measures, total = bench._measured_job(small)
     by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
     stages = ("simulate", "features", "fit limit", "fit release", "judge", "log models")
     assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]
@@ -582,7 +582,7 @@ def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
 
 
 def test_two_workers_of_a_cluster_are_measured_against_one() -> None:
-    measures = benchmark._measured_dask(settings.resolved(None, ["simulation.borrowers=320"]))
+    measures = bench._measured_dask(settings.resolved(None, ["simulation.borrowers=320"]))
     (_, one, *_), (_, two, *_), (_, efficiency, unit, target) = measures
     assert efficiency == one / (2 * two)
     assert (unit, target) == ("of one", "≥ 0.8")
@@ -604,8 +604,8 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
         job = [("job", seconds, "CPU s", None)], seconds
         return given.get(work.__name__, job)
 
-    monkeypatch.setattr(benchmark, "_apart", apart)
-    measures, notes = benchmark.measured(common_options(quiet=True), (200, 1_000), full=True)
+    monkeypatch.setattr(bench, "_apart", apart)
+    measures, notes = bench.measured(common_options(quiet=True), (200, 1_000), full=True)
     assert [name for name, *_ in measures] == [
         "kernel",
         "million",
@@ -624,15 +624,15 @@ def test_the_time_of_a_run_is_that_of_one_that_leaves_a_report(
 ) -> None:
     mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     table = real_data / "german_credit" / "german_credit.csv"
-    assert benchmark._wall_of_run(mapping, table) > 1
+    assert bench._wall_of_run(mapping, table) > 1
     (tmp_path / "workbench.py").touch()
-    monkeypatch.setattr(benchmark, "PROJECT", tmp_path)
+    monkeypatch.setattr(bench, "PROJECT", tmp_path)
     with pytest.raises(DataFault, match="left no report"):
-        benchmark._wall_of_run(mapping, table)
+        bench._wall_of_run(mapping, table)
 
 
 def test_a_public_book_that_is_absent_is_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELEASEGAP_REAL_DATA", str(tmp_path))
-    assert benchmark._measured_public_book() == []
+    assert bench._measured_public_book() == []

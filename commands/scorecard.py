@@ -1,4 +1,4 @@
-"""The books of a scorecard: worlds simulated, explained by each fit of the models, and held against the truth."""
+"""`releasegap scorecard`: causes and features against the truth, over worlds, scenarios and fits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 import stages
-from commandline import Console
-from data.errors import DataFault
-from settings import Settings, code_digest, of_world
+from commandline import BorrowersOption, Common, Console
+from commands.tracked import store_of
+from data.errors import CallError, DataFault
+from settings import Settings, code_digest, of_world, settings_of, simulation_changes
 
 if TYPE_CHECKING:
     from data.book import Book
@@ -20,6 +23,52 @@ if TYPE_CHECKING:
     from features.matrix import Matrix
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
+
+
+def scorecard(
+    common: Common,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for tables; resumed by book.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many worlds.")] = 5,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first.")] = 1001,
+    scenarios: Annotated[
+        str, typer.Option("--scenarios", metavar="NAMES", help="Names with commas between them, or all.")
+    ] = "all",
+    borrowers: BorrowersOption = 5000,
+    refits: Annotated[
+        int,
+        typer.Option("--refits", min=0, help="Fits with other seeds, for the uncertainty of every figure."),
+    ] = 2,
+) -> None:
+    """Score causes and features against the truth, over seeds, scenarios and fits."""
+    from data.atomic import whole_file
+    from explanations.scorecard import as_text, tables
+    from explanations.scorecard import scorecard as scorecard_of
+
+    console = common.console
+    settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
+    known = list(settings.world.scenarios)
+    names = known if scenarios == "all" else list(dict.fromkeys(map(str.strip, scenarios.split(","))))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(known)}.")
+    store = store_of(common)  # first, so that one that cannot be reached costs no work
+    books: list[Scored] = []
+    for seed in range(first_seed, first_seed + seeds):
+        books += scored_books(settings, seed, names, refits, out, console)
+    rows = scorecard_of(books, settings.explanations.seed)
+    written = tables(books)
+    with whole_file(out / "scorecard.json") as aside:
+        aside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for name, table in written.items():
+        with whole_file(out / f"{name}.csv") as aside:
+            table.to_csv(aside, index=False)
+    with store.run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
+        overall = {row["name"]: row["value"] for row in rows if row["seed"] is None and not row["scenario"]}
+        tracked.log_measures("fidelity", overall)
+        tracked.log_artifact(out / "scorecard.json")
+        for name in written:
+            tracked.log_artifact(out / f"{name}.csv")
+    console.result(f"{as_text(rows)}\nWritten: {out / 'scorecard.json'}", scorecard=rows)
 
 
 def scored_books(

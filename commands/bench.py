@@ -1,24 +1,68 @@
-"""What `bench` measures: the contrast's engines, the main job against bare training, tracking, a public book."""
+"""`releasegap bench`: speed and memory as ratios: the contrast, the main job, tracking, a public book."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+
+import typer
 
 import stages
-from commandline import Common, Console
+from commandline import BorrowersOption, Common, Console
+from commands.tracked import store_of
 from data.errors import DataFault
 from settings import Settings, settings_of, simulation_changes
 
 if TYPE_CHECKING:
     from explanations.benchmark import Measure
 
-PROJECT = Path(__file__).resolve().parent
+
+PROJECT = Path(__file__).resolve().parents[1]
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def bench(
+    common: Common,
+    full: Annotated[bool, typer.Option("--full", help="Also the large sizes: an hour, a dozen GiB.")] = False,
+    borrowers: BorrowersOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the table; the home by default.")
+    ] = None,
+) -> None:
+    """Measure speed and memory as ratios in one run: the contrast, the main job, training, scores."""
+    from data.atomic import whole_file
+    from training.measurements import as_markdown, earlier_values, rows_of
+
+    console = common.console
+    store = store_of(common)  # first, so that one that cannot be reached costs no work
+    sizes = (borrowers,) if borrowers else (100_000, 1_000_000) if full else (5_000,)
+    before = earlier_values(common.home / "bench.json")
+    measures, notes = measured(common, sizes, full)
+    rows = rows_of(measures)
+    table = as_markdown(rows, before, notes)
+    out = out or common.home
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("bench.json", json.dumps(rows, indent=1, ensure_ascii=False)), ("bench.md", table)):
+        with whole_file(out / name) as aside:
+            aside.write_text(f"{text}\n", encoding="utf-8")
+    with store.run("bench full" if full else "bench", {"source": "simulated"}) as tracked:
+        tracked.log_parameters({"bench.borrowers": sizes, "bench.processors": os.cpu_count()})
+        tracked.log_measures("bench", {row["name"]: row["value"] for row in rows})
+        for name in ("bench.json", "bench.md"):
+            tracked.log_artifact(out / name)
+    missed = sum(row["holds"] is False for row in rows)
+    console.result(
+        f"{table}\n\n{missed} targets missed.\nWritten: {out / 'bench.md'}, {out / 'bench.json'}",
+        bench=rows,
+        missed=missed,
+        table=out / "bench.md",
+    )
 
 
 def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[Measure], list[str]]:
@@ -172,7 +216,6 @@ def _measured_dask(settings: Settings) -> list[Measure]:
     """Wall seconds of simulation and matrices on two single-thread workers against one; starting them not counted."""
     import tempfile
     import time
-    from dataclasses import replace
 
     from data.cluster import cluster
 

@@ -1,0 +1,54 @@
+"""`releasegap explain`: why the release model refuses those whom the limit model favoured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import stages
+from commandline import (
+    BookOption,
+    Common,
+    EngineOption,
+    LimitModelOption,
+    ReleaseModelOption,
+    SchedulerOption,
+)
+from commands.tracked import finish, metrics, store_of
+from settings import settings_of, used
+
+
+def explain(
+    common: Common,
+    book: BookOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tables and the report.")],
+    limit_model: LimitModelOption = None,
+    release_model: ReleaseModelOption = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
+    from data.blocks import engine_of
+    from training.registry import load_models
+
+    console = common.console
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
+    stages.refuse_foreign_explanation(out)
+    store = store_of(common, make=False)
+    limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
+    with (
+        engine_of(settings.blocks, engine, scheduler) as workers,
+        store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked,
+    ):
+        requests, reviews = stages.matrices(taken, settings, console, workers)
+        limit_score = stages.score_reviews(reviews, limit)
+        margin = stages.score_requests(requests, release)
+        judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
+        tracked.log_metrics(metrics(judged.performance))
+        explanation = stages.explain(
+            taken, requests, reviews, limit, limit_score, release, margin, judged, settings, console, workers
+        )
+        finish(explanation, limit, release, out, tracked, store, uris, common.home, console)

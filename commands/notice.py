@@ -1,0 +1,61 @@
+"""`releasegap notice`: the letter to the borrower of one conflict."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+import typer
+
+import stages
+from commandline import Common, FromOption, PageOption, RequestArgument
+from data.errors import CallError
+from settings import settings_of
+
+
+def notice(
+    common: Common,
+    request_id: RequestArgument,
+    from_: FromOption = None,
+    language: Annotated[
+        Literal["en", "zh"], typer.Option("--language", help="The letter's language.")
+    ] = "zh",
+    lender: Annotated[
+        str | None, typer.Option("--lender", metavar="NAME", help="The lender's name; else notice.lender.")
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option("--date", metavar="YYYY-MM-DD", help="The letter's date; else the request's."),
+    ] = None,
+    out: PageOption = None,
+) -> None:
+    """Write the letter to the borrower of one conflict: what was decided, why, what would help, whom to ask."""
+    from data.atomic import whole_file
+    from explanations.report.notice import notice_html, unset_parts
+
+    console = common.console
+    if date is not None:
+        _require_date(date)
+    parameters = settings_of(common).notice
+    if lender is not None:
+        parameters = parameters.model_copy(update={"lender": lender})
+    explanation = stages.kept_explanation(from_, common.home)
+    html = notice_html(explanation, request_id, language, parameters, date)
+    out = out or common.home / "notices" / f"{request_id}-{language}.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
+    unset = unset_parts(parameters)
+    if unset:
+        console.note(
+            f"Not ready to be sent: set {', '.join(f'notice.{name}' for name in unset)} in the parameters."
+        )
+    console.result(f"Letter: {out}", notice=out, request_id=request_id, language=language, unset=unset)
+
+
+def _require_date(text: str) -> None:
+    """Raises CallError where a text is no date."""
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise CallError(f"--date {text!r} is no date; write it as 2025-07-31.") from None

@@ -1,0 +1,53 @@
+"""`releasegap simulate`: a synthetic book."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import stages
+from commandline import (
+    BorrowersOption,
+    Common,
+    EngineOption,
+    MonthsOption,
+    ScenarioOption,
+    SchedulerOption,
+    SeedOption,
+)
+from commands.tracked import book_text, store_of
+from settings import flat, settings_of, simulation_changes
+
+
+def simulate(
+    common: Common,
+    out: Annotated[Path, typer.Option("--out", metavar="BOOK", help="Folder of the book to make.")],
+    borrowers: BorrowersOption = None,
+    months: MonthsOption = None,
+    seed: SeedOption = None,
+    scenario: ScenarioOption = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Make a synthetic book, and show how near it comes to the figures of a real one."""
+    from data.blocks import engine_of
+    from data.targets import as_text, target_table
+
+    console = common.console
+    settings = settings_of(common, *simulation_changes(borrowers, months, seed, scenario))
+    with engine_of(settings.blocks, engine, scheduler) as workers:
+        book = stages.simulate(settings, out, console, workers)
+    table = target_table(book)
+    if os.environ.get("MLFLOW_RUN_ID"):
+        with store_of(common).run_on(book, "simulate", flat(settings, book)) as tracked:
+            tracked.log_measures("book", dict(table[["name", "reached"]].values))
+    console.result(
+        f"{as_text(table)}\n{book_text(book)}",
+        book=book.path,
+        digest=book.digest,
+        rows=book.manifest.rows,
+        targets=table.to_dict("records"),
+    )

@@ -1,0 +1,90 @@
+"""What commands share that track their work in MLflow, and what they tell of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commandline import DEFAULT_HOME, Common, Console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data.book import Book
+    from explanations.explanation import Explanation
+    from models.limit_model import LimitModel
+    from models.release_model import ReleaseModel
+    from training.tracking import Run, Store
+
+
+def store_of(common: Common, *, make: bool = True) -> Store:
+    """The MLflow store that a call is tracked in."""
+    with common.console.step("Opening the MLflow store"):
+        from training.tracking import open_store
+
+        return open_store(common.home, make=make)
+
+
+def finish(
+    explanation: Explanation,
+    limit: LimitModel,
+    release: ReleaseModel,
+    out: Path,
+    tracked: Run,
+    store: Store,
+    uris: dict[str, str],
+    home: Path,
+    console: Console,
+) -> None:
+    """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
+    from data.atomic import whole_folder
+    from explanations.files import REPORT, SUMMARY, TEXTS, write_explanation
+    from explanations.finding import finding, finding_metrics
+
+    found = {"run": tracked.run_id, "store": store.place, "models": uris}
+    with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:
+        figures = write_explanation(explanation, limit, release, folder, home / "cache")
+        (folder / "run.json").write_text(
+            json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    for name in (REPORT, SUMMARY, *TEXTS):
+        tracked.log_artifact(out / name)
+    for name in figures:
+        tracked.log_figure(out / name)
+    tracked.log_table(explanation.contrast, "contrast.csv")
+    counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
+    tracked.log_metrics(finding_metrics(explanation))
+    tracked.log_note(finding(explanation))
+    console.result(
+        f"{finding(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
+        f"See it in MLflow: {_ui_call(store, home)}",
+        report=out / REPORT,
+        folder=out,
+        counts=counts,
+        bad_rates=rates,
+        **found,
+    )
+
+
+def _ui_call(store: Store, home: Path) -> str:
+    """The call that shows this store."""
+    if store.place == str(home.resolve()):
+        return "make ui, or releasegap ui" if home == DEFAULT_HOME else f"releasegap ui --home {home}"
+    return f"MLFLOW_TRACKING_URI={store.place} releasegap ui"
+
+
+def metrics(performance: pd.DataFrame) -> dict[str, float]:
+    """Names and values of a table of performance, as MLflow has them."""
+    from training.metrics import metric_names
+
+    return metric_names(performance)
+
+
+def book_text(book: Book) -> str:
+    """What is said of a book that was made."""
+    rows = book.manifest.rows
+    return (
+        f"Book: {book.path} ({rows['borrowers']:,} borrowers, {rows['draw_requests']:,} draw requests), "
+        f"digest {book.digest[:12]}"
+    )
