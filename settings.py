@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.release_model import ReleaseModel
     from training.parameters import TrainingParameters
 
-FOLDERS = ("data", "features", "models", "training", "explanations", "commands")
+FOLDERS = ("data", "features", "models", "training", "explanations", "stages", "commands")
 BESIDE = Path(__file__).with_name("params.yaml")
 # A wheel has no place beside a module for a data file; pyproject.toml puts it there.
 PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")
@@ -65,7 +65,9 @@ def resolved(params: Path | None, overrides: list[str]) -> Settings:
             raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
         tree, source = merge(tree, parse(text, str(params))), str(params)
     groups = read_parameters(_groups(), tree, overrides, source)
-    return Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
+    settings = Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
+    settings.world.require_scenarios(settings.simulation.scenario)  # here, before any work is begun
+    return settings
 
 
 @functools.cache
@@ -110,7 +112,7 @@ def simulation_changes(
 def code_digest(root: Path = BESIDE.parent) -> str:
     """sha256 of the workbench's own sources, in hex: what was kept by other code is not taken for this one's."""
     sources = sorted(
-        [*root.glob("*.py"), *(path for folder in FOLDERS for path in (root / folder).glob("*.py"))]
+        [*root.glob("*.py"), *(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))]
     )
     told = hashlib.sha256()
     for path in sources:
@@ -131,7 +133,8 @@ def flat(settings: Settings, book: Book) -> dict[str, Any]:
     """
     from data.parameters import flatten, flatten_tree
 
-    groups = ("features", "models", "training", "explanations")
+    # Features of a book without dates come as its mapping says, not from windows over what was visible.
+    groups = (*(("features",) if book.dated else ()), "models", "training", "explanations")
     named = {
         f"{group}.{name}": value
         for group in groups

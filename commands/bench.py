@@ -19,7 +19,7 @@ from data.errors import DataFault
 from settings import Settings, settings_of, simulation_changes
 
 if TYPE_CHECKING:
-    from explanations.benchmark import Measure
+    from data.measurement import Measurement
 
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ def bench(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the table; the home by default.")
     ] = None,
 ) -> None:
-    """Measure speed and memory as ratios in one run: the contrast, the main job, training, scores."""
+    """Measurement speed and memory as ratios in one run: the contrast, the main job, training, scores."""
     from data.atomic import whole_file
     from training.measurements import as_markdown, earlier_values, rows_of
 
@@ -65,7 +65,7 @@ def bench(
     )
 
 
-def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[Measure], list[str]]:
+def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[Measurement], list[str]]:
     """Everything that `bench` measures, each part in a process of its own; and notes on what was left out."""
     console = common.console
     with console.step("The contrast against other engines"):
@@ -109,27 +109,27 @@ def _forget_store() -> None:
         os.environ.pop(name, None)
 
 
-def _measured_engines() -> tuple[list[Measure], list[str]]:
+def _measured_engines() -> tuple[list[Measurement], list[str]]:
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="releasegap-") as compiled:
         os.environ["NUMBA_CACHE_DIR"] = compiled  # empty, so that the first call compiles
-        from explanations.benchmark import additive_cost, against_other_engines, made_up_model
+        from explanations.kernel.benchmark import additive_cost, against_other_engines, made_up_model
 
         booster = made_up_model()
         measures, notes = against_other_engines(booster)
         return measures + additive_cost(booster), notes
 
 
-def _measured_million() -> list[Measure]:
-    from explanations.benchmark import made_up_model, million_by_million
+def _measured_million() -> list[Measurement]:
+    from explanations.kernel.benchmark import made_up_model, million_by_million
     from training.stopwatch import own_peak
 
     measures = million_by_million(made_up_model())
     return [*measures, (f"{measures[0][0]}: peak memory", own_peak() / 2**30, "GiB", "≤ 4")]
 
 
-def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
+def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
     """The main job on a lender of its own, stage by stage, then bare training on the same rows.
 
     Returns:
@@ -212,7 +212,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measure], float]:
     ], total
 
 
-def _measured_dask(settings: Settings) -> list[Measure]:
+def _measured_dask(settings: Settings) -> list[Measurement]:
     """Wall seconds of simulation and matrices on two single-thread workers against one; starting them not counted."""
     import tempfile
     import time
@@ -243,7 +243,7 @@ def _measured_dask(settings: Settings) -> list[Measure]:
     ]
 
 
-def _measured_tracking() -> list[Measure]:
+def _measured_tracking() -> list[Measurement]:
     import tempfile
 
     from training.benchmark import cost_of_tracking
@@ -252,7 +252,7 @@ def _measured_tracking() -> list[Measure]:
         return cost_of_tracking(Path(home))
 
 
-def _measured_public_book() -> list[Measure]:
+def _measured_public_book() -> list[Measurement]:
     """Wall seconds of the main job as called on the Taiwan book, the second time; none where it is absent."""
     data = Path(os.environ.get("RELEASEGAP_REAL_DATA", PROJECT / ".." / "shared" / "data"))
     table = data / "taiwan_default" / "taiwan_default.csv"

@@ -35,7 +35,7 @@ def case(
         taken = stages.explained_book(explanation, book, common.home)
         explanation = replace(explanation, timelines=None)
         if taken is not None:
-            explanation = stages.with_timelines(explanation, taken, console)
+            explanation = stages.add_timelines(explanation, taken, console)
     out = out or common.home / "cases" / f"{request_id}.html"
     html = case_html(explanation, request_id, common.home / "cache")
     out.parent.mkdir(parents=True, exist_ok=True)

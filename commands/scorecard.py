@@ -14,12 +14,12 @@ import typer
 import stages
 from commandline import BorrowersOption, Common, Console
 from commands.tracked import store_of
-from data.errors import CallError, DataFault
+from data.errors import DataFault
 from settings import Settings, code_digest, of_world, settings_of, simulation_changes
 
 if TYPE_CHECKING:
     from data.book import Book
-    from explanations.scored import Scored
+    from explanations.truth.scored import Scored
     from features.matrix import Matrix
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
@@ -41,16 +41,14 @@ def scorecard(
 ) -> None:
     """Score causes and features against the truth, over seeds, scenarios and fits."""
     from data.atomic import whole_file
-    from explanations.scorecard import as_text, tables
-    from explanations.scorecard import scorecard as scorecard_of
+    from explanations.truth.scorecard import as_text, overall, tables
+    from explanations.truth.scorecard import scorecard as scorecard_of
 
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
     known = list(settings.world.scenarios)
     names = known if scenarios == "all" else list(dict.fromkeys(map(str.strip, scenarios.split(","))))
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(known)}.")
+    settings.world.require_scenarios(*names)
     store = store_of(common)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
@@ -63,8 +61,7 @@ def scorecard(
         with whole_file(out / f"{name}.csv") as aside:
             table.to_csv(aside, index=False)
     with store.run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
-        overall = {row["name"]: row["value"] for row in rows if row["seed"] is None and not row["scenario"]}
-        tracked.log_measures("fidelity", overall)
+        tracked.log_measures("fidelity", overall(rows))
         tracked.log_artifact(out / "scorecard.json")
         for name in written:
             tracked.log_artifact(out / f"{name}.csv")
@@ -80,8 +77,8 @@ def scored_books(
     """
     import tempfile
 
-    from explanations.scorecard import NULL_CHANGE
-    from explanations.scored import load, save
+    from explanations.truth.scorecard import NULL_CHANGE
+    from explanations.truth.scored import load, save
 
     made = of_world(settings, seed, "baseline")
     # Books of other parameters, or of other code, are not taken for these.
@@ -166,14 +163,15 @@ def _score_book(
 ) -> Scored:
     """The conflicts of a simulated book with the truth, the ledger's answer and the features'."""
     from data.mechanisms import CAUSES
-    from explanations.scored import observables, scored
+    from explanations.truth.scored import observables, scored
 
     limit_score = stages.score_reviews(reviews, limit)
     margin = stages.score_requests(requests, release)
     decided, members = stages.cohorts(book, requests, reviews, limit_score, release, margin, settings)
     conflicts = decided[members.conflict].reset_index(drop=True)
     ids = conflicts["request_id"].to_numpy()
-    causes = stages.split_causes(book, reviews, limit_score, limit, release, ids, settings, console)
+    ledger = stages.ledger_of(book, reviews, limit_score, limit, release, settings)
+    causes = stages.split_causes(ledger, ids, console, settings.blocks.local)
     if causes is None:
         raise DataFault(f"{book.path} has no dates, so there are no causes to score; take a simulated book.")
     kept = stages.true_conflicts_of(book, conflicts, limit, release, settings, console)

@@ -39,8 +39,8 @@ def finish(
 ) -> None:
     """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
     from data.atomic import whole_folder
-    from explanations.files import REPORT, SUMMARY, TEXTS, write_explanation
-    from explanations.finding import finding, finding_metrics
+    from explanations.files import REPORT, SUMMARY, write_explanation
+    from explanations.finding import finding
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:
@@ -48,14 +48,8 @@ def finish(
         (folder / "run.json").write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    for name in (REPORT, SUMMARY, *TEXTS):
-        tracked.log_artifact(out / name)
-    for name in figures:
-        tracked.log_figure(out / name)
-    tracked.log_table(explanation.contrast, "contrast.csv")
+    keep(explanation, out, figures, tracked)
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
-    tracked.log_metrics(finding_metrics(explanation))
-    tracked.log_note(finding(explanation))
     console.result(
         f"{finding(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
         f"See it in MLflow: {_ui_call(store, home)}",
@@ -65,6 +59,27 @@ def finish(
         bad_rates=rates,
         **found,
     )
+
+
+def keep(explanation: Explanation, folder: Path, figures: list[str], tracked: Run) -> None:
+    """Keeps with a run what MLflow's pages show of an explanation: report, texts, tables, figures, the finding.
+
+    Aggregates and the cases of the report alone: a tracking server may have other readers than the folder.
+    """
+    from explanations.files import REPORT, RULES, SUMMARY, TEXTS
+    from explanations.finding import finding, finding_metrics
+
+    for name in (REPORT, SUMMARY, RULES, *TEXTS):
+        path = folder / name
+        if path.suffix == ".md":
+            tracked.log_markdown(path)
+        elif path.exists():
+            tracked.log_artifact(path)
+    for name in figures:
+        tracked.log_figure(folder / name)
+    tracked.log_table(explanation.contrast, "contrast.csv")
+    tracked.log_metrics(finding_metrics(explanation))
+    tracked.log_note(finding(explanation))
 
 
 def _ui_call(store: Store, home: Path) -> str:

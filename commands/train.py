@@ -47,11 +47,12 @@ def train(
             margin = None if requests is None or release is None else stages.score_requests(requests, release)
             judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
             uris = log_models(tracked, taken, judged, limit, release)
+    found = metrics(judged.performance)
     console.result(
-        f"{headline(metrics(judged.performance))}\nModels: {', '.join(uris.values())}\n"
+        f"{headline(found, taken.manifest.rows['borrowers'])}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",
         models=uris,
         run=tracked.run_id,
         store=store.place,
-        metrics=metrics(judged.performance),
+        metrics=found,
     )

@@ -36,6 +36,12 @@ def _a_currency(value: str) -> str:
     return value
 
 
+def _a_reason(value: str) -> str:
+    if not re.fullmatch(r"R(0[1-9]|1[0-7])", value):
+        raise ValueError(f"{value!r} is no reason for a refusal; write one of R01 to R17 (docs/reasons.md)")
+    return value
+
+
 def _some(value: Sized) -> Sized:
     if not len(value):
         raise ValueError("it is empty; name one at least")
@@ -47,6 +53,7 @@ Column = Annotated[str, AfterValidator(_some)]
 Currency = Annotated[str, AfterValidator(_a_currency)]
 Label = Annotated[str, AfterValidator(_some)]
 Name = Annotated[str, AfterValidator(_a_name)]
+ReasonCode = Annotated[str, AfterValidator(_a_reason)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(_as_text)]
 
@@ -79,11 +86,15 @@ class ProtectedColumn(Parameters):
         name: Column of the book's table `borrowers`.
         column: The file's column, if it has another name.
         kind: Whether its values are categories or numbers.
+        label: What it is called, in English and in Chinese.
+        groups: What its categories are called, in English and in Chinese.
     """
 
     name: Name
     column: Column | None = None
     kind: Literal["category", "number"] = "category"
+    label: tuple[Label, Label] | None = None
+    groups: dict[Code, tuple[Label, Label]] = Field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -129,6 +140,8 @@ class MappedFeature(Parameters):
         family_zh: The group's name in Chinese.
         limit_sign: Which way it may push the limit: `+`, `-`, `0` (either), `x` (not known at the review).
         release_sign: Which way it may push the probability of default; `x` (not in the release model).
+        reason_code: The reason for a refusal that it stands for, `R01` to `R17`; none may be named for it without one.
+        reason_use: `Y`, its value may be told to a client, or `C`, its reason alone may.
     """
 
     name: Name
@@ -144,6 +157,18 @@ class MappedFeature(Parameters):
     family_zh: Label | None = None
     limit_sign: Sign
     release_sign: Sign
+    reason_code: ReasonCode | None = None
+    reason_use: Literal["Y", "C"] | None = None
+
+    @model_validator(mode="after")
+    def _reason_of_a_refusal(self) -> Self:
+        if self.reason_code is None and self.reason_use is not None:
+            raise ValueError("a `reason_use` says nothing without a `reason_code`; name the reason, too")
+        if self.reason_code is not None and self.release_sign not in ("+", "-"):
+            raise ValueError(
+                f"the reason {self.reason_code} needs a release_sign of + or -, which says what value is worse"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

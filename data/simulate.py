@@ -15,7 +15,6 @@ from data.block import Block, Columns
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, refuse_other_source, write_part
 from data.economy import Climate, Months, draw_climate
-from data.errors import CallError
 from data.outcomes import (
     ORACLE_BORROWERS,
     ORACLE_QUARTERS,
@@ -79,8 +78,7 @@ def simulate_book(
     Raises:
         CallError: The scenario is not known, or something else lies at `out`.
     """
-    if scenario not in world.scenarios:
-        raise CallError(f"Unknown scenario {scenario!r}; known: {', '.join(world.scenarios)}.")
+    world.require_scenarios(scenario)
     refuse_other_source(out, "simulated")
     blocks = [
         np.arange(first, min(first + block_size, borrowers), dtype=np.int64)

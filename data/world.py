@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from data.errors import CallError
 from data.parameters import Parameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -359,3 +360,9 @@ class World(Parameters):
     scorecard: Scorecard
     requests: Requests
     scenarios: dict[str, Scenario]
+
+    def require_scenarios(self, *names: str) -> None:
+        """Raises CallError where a scenario is not known."""
+        unknown = [name for name in names if name not in self.scenarios]
+        if unknown:
+            raise CallError(f"Unknown scenario {unknown[0]!r}; known: {', '.join(self.scenarios)}.")

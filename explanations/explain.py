@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine
-from explanations.bootstrap import mean_interval
 from explanations.cases import places
 from explanations.cohorts import Cohorts, bad_rates, cohorts_of, decision_matrix, funnel, refused_by
-from explanations.contrast import shared_contributions
 from explanations.explanation import Explanation
+from explanations.intervals.bootstrap import mean_interval
+from explanations.kernel.contrast import shared_contributions
 from explanations.parameters import ExplanationParameters
+from explanations.remedies.refused_outcomes import refused_outcomes
 from features.catalogue import Catalogue
 from features.matrix import Matrix
 from models.boosted import Boosted
@@ -40,7 +41,7 @@ CONFLICT_COLUMNS = (
     "refused_by",
     "policy_version",
 )
-DETAIL_COLUMNS = ("review_id", "observed_bad", "place")
+DETAIL_COLUMNS = ("review_id", "observed_bad", "place", "limit_recorded")
 """What is known of a conflict besides."""
 REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin", "requested_on", "cutoff")
 
@@ -132,7 +133,7 @@ def explain(
     )
     by_score = cohorts.by_score[cohorts.conflict]
     return Explanation(
-        summary=_summary(evidence, cohorts),
+        summary=_summary(evidence, cohorts, parameters),
         catalogue=evidence.catalogue,
         calibration=evidence.release.calibration,
         conflicts=conflicts,
@@ -235,8 +236,8 @@ def _means(
     return pd.DataFrame({"mean": values.mean(axis=0), "low": low, "high": high}, index=given.columns)
 
 
-def _summary(evidence: Evidence, cohorts: Cohorts) -> dict[str, Any]:
-    decided = evidence.decided
+def _summary(evidence: Evidence, cohorts: Cohorts, parameters: ExplanationParameters) -> dict[str, Any]:
+    decided, oracle = evidence.decided, evidence.oracle_bad
     counts = {
         "requests": int(cohorts.judged.sum()),
         "favoured": int((cohorts.conflict | cohorts.reference).sum()),
@@ -247,7 +248,18 @@ def _summary(evidence: Evidence, cohorts: Cohorts) -> dict[str, Any]:
     }
     rates = bad_rates(decided, cohorts, evidence.observed_bad, evidence.oracle_bad)
     calibration = asdict(evidence.release.calibration)
-    found = {"counts": counts, "bad_rates": rates, "period": _period(decided, cohorts)}
+    fared = refused_outcomes(
+        decided[cohorts.conflict],
+        evidence.observed_bad[cohorts.conflict],
+        None if oracle is None else oracle[cohorts.conflict],
+        parameters,
+    )
+    found = {
+        "counts": counts,
+        "bad_rates": rates,
+        "refused_outcomes": fared,
+        "period": _period(decided, cohorts),
+    }
     return evidence.about | found | {"calibration": calibration}
 
 

@@ -11,7 +11,8 @@ from features.catalogue import Catalogue
 from models.calibration import Calibration
 
 if TYPE_CHECKING:
-    from explanations.rules import RuleSet
+    from explanations.diagnostics import Diagnostics
+    from explanations.rules.surrogate import RuleSet
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Explanation:
         conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before and
             limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
             review_id (the review that favoured), observed_bad (1, 0 or NaN where nobody saw the outcome), place (its
-            place among the cases that the report shows one by one, from 1; 0 where it is not among them).
+            place among the cases that the report shows one by one, from 1; 0 where it is not among them),
+            limit_recorded (RMB, in force at the request as the lender recorded it).
         reference: A row per reference request: request_id, limit_score, release_margin, requested_on, cutoff.
         release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.
         limit_features: request_id, cohort, then the limit model's matrix at the review that favoured.
@@ -42,14 +44,22 @@ class Explanation:
         funnel: stage, count.
         causes: A row per conflict: request_id and the share of each cause (see `data.mechanisms.CAUSES`); None where
             the book does not let them be told apart.
-        lag_audit: A row per stream and conflict (see `explanations.lag_audit`); None where the book has no dates.
+        lag_audit: A row per stream and conflict (see `explanations.causes.lag_audit`); None where the
+            book has no dates.
         timelines: What was visible when, of the cases that are shown (see `explanations.timeline`); None where the book
             has no dates, or nobody has read it.
         reasons: A row per conflict and reason: request_id, rank, side (`borrower` or `lender`), code, feature, push
             (log-odds), en, zh; None where none were made.
         recourse: A row per conflict, option and step: request_id, option, step, kind, from_value, to_value, unit, days,
             pd_after, cutoff, exhaustive, en, zh; None where none was looked for.
+        diagnostics: Ranking, cut-off sweep, stability, vintages and fairness (see `explanations.diagnostics`); None
+            where nobody has taken them.
         rules: Plain conditions that separate the cohorts (see `explanations.rules`); None where none were looked for.
+        phantom: What is on show of limits on the last day, and what of it the release would refuse, by group (see
+            `explanations.remedies.phantom.phantom_table`); None where nobody looked.
+        phantom_borrowers: A row per borrower read whose request would be refused: borrower_id, limit, available
+            (RMB), pd, cutoff, refused_by.
+        remedies: What each remedy would do (see `explanations.remedies.trials`); None where none were measured.
     """
 
     summary: dict[str, Any]
@@ -72,3 +82,7 @@ class Explanation:
     reasons: pd.DataFrame | None = None
     recourse: pd.DataFrame | None = None
     rules: RuleSet | None = None
+    phantom: pd.DataFrame | None = None
+    phantom_borrowers: pd.DataFrame | None = None
+    remedies: pd.DataFrame | None = None
+    diagnostics: Diagnostics | None = None

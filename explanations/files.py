@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import CallError, DataFault
+from explanations.diagnostics import Diagnostics
 from explanations.explain import CONFLICT_COLUMNS, DETAIL_COLUMNS
 from explanations.explanation import Explanation
 from explanations.report.figures import write_figures
 from explanations.report.page import write_report
 from explanations.report.rule_sentences import rules_json
+from explanations.rules.surrogate import rules_read
 from features.catalogue import Catalogue, Feature
 from models.calibration import Calibration
 from models.limit_model import LimitModel
@@ -35,7 +38,10 @@ _ALWAYS = (
     *("conflicts", "reference", "release_features", "limit_features", "release_contributions"),
     *("limit_contributions", "contrast", "decision_matrix", "performance", "reliability", "funnel"),
 )
-_WHERE_TOLD = ("causes", "lag_audit", "timelines", "reasons", "recourse")
+_WHERE_TOLD = (
+    *("causes", "lag_audit", "timelines", "reasons", "recourse"),
+    *("phantom", "phantom_borrowers", "remedies"),
+)
 RULES = "rules.json"
 
 
@@ -74,6 +80,10 @@ def write_explanation(
         "timelines": explanation.timelines,
         "reasons": explanation.reasons,
         "recourse": explanation.recourse,
+        "phantom": explanation.phantom,
+        "phantom_borrowers": explanation.phantom_borrowers,
+        "remedies": explanation.remedies,
+        **_diagnostics_of(explanation),
     }
     for name, table in (tables | told).items():
         if table is not None:
@@ -94,7 +104,7 @@ def write_explanation(
 
 
 def read_explanation(folder: Path) -> Explanation:
-    """The explanation that was written into a folder, but for the rules, which no page of a single case tells.
+    """The explanation that was written into a folder.
 
     Raises:
         CallError: There is none, or another version of the workbench wrote it.
@@ -104,18 +114,24 @@ def read_explanation(folder: Path) -> Explanation:
         raise CallError(f"{folder} holds no explanation (no {SUMMARY}); make one with `releasegap explain`.")
     missing = [name for name in (*_ALWAYS, DETAILS) if not _table(folder, name).is_file()]
     if missing or not (folder / CATALOGUE).is_file():
-        raise CallError(
-            f"{folder} holds an explanation of another version of the workbench "
-            f"(no {f'{missing[0]}.parquet' if missing else CATALOGUE}); make it again with `releasegap explain`."
-        )
+        raise _other_version(folder, f"{missing[0]}.parquet" if missing else CATALOGUE)
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         features = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         tables = {name: _read(_table(folder, name)) for name in _ALWAYS}
-        told = {name: _read(_table(folder, name)) for name in _WHERE_TOLD if _table(folder, name).is_file()}
+        told: dict[str, Any] = _read_told(folder, _WHERE_TOLD)
+        diagnostics = _read_told(folder, [field.name for field in fields(Diagnostics)])
+        if diagnostics:
+            told["diagnostics"] = Diagnostics(**diagnostics)
         details = _read(_table(folder, DETAILS)).drop(columns="request_id")
+        absent = [name for name in DETAIL_COLUMNS if name not in details]
+        if absent:
+            raise _other_version(folder, f"column {absent[0]} in {DETAILS}.parquet")
         tables["conflicts"] = pd.concat([tables["conflicts"], details], axis=1)
         parts: dict[str, Any] = tables | told
+        if (folder / RULES).is_file():
+            rules = json.loads((folder / RULES).read_text(encoding="utf-8"))
+            parts["rules"] = rules_read(rules, summary["rules"])
         return Explanation(
             summary=summary,
             catalogue=Catalogue(tuple(Feature(**feature) for feature in features)),
@@ -144,6 +160,20 @@ def latest_explanation(home: Path) -> Path:
     return max(written, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent
 
 
+def _other_version(folder: Path, lacks: str) -> CallError:
+    return CallError(
+        f"{folder} holds an explanation of another version of the workbench (no {lacks}); make it again with "
+        "`releasegap explain`."
+    )
+
+
+def _diagnostics_of(explanation: Explanation) -> dict[str, pd.DataFrame | None]:
+    """The tables of the diagnostics by name; none where nobody has taken them."""
+    if explanation.diagnostics is None:
+        return {}
+    return {field.name: getattr(explanation.diagnostics, field.name) for field in fields(Diagnostics)}
+
+
 def _table(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
 
@@ -152,6 +182,11 @@ def _read(path: Path) -> pd.DataFrame:
     """A table with its dates as times, as the workbench has them."""
     read: pd.DataFrame = pq.read_table(path, partitioning=None).to_pandas(date_as_object=False)
     return read
+
+
+def _read_told(folder: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables of those names that were written, by name."""
+    return {name: _read(_table(folder, name)) for name in names if _table(folder, name).is_file()}
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,10 @@
-"""What an explanation found: three lines for a terminal or a run's note, and figures for a tracker."""
+"""What an explanation found: a few lines for a terminal or a run's note, and figures for a tracker."""
 
 from __future__ import annotations
 
 from explanations.explanation import Explanation
+from explanations.report.quantities import large_money
+from explanations.report.remedies_section import remedy_name
 
 
 def finding(explanation: Explanation) -> str:
@@ -18,7 +20,33 @@ def finding(explanation: Explanation) -> str:
         f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
         f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
         f"Bad rate ({by}): {bad} of these, {usual} of the favoured and released.\n"
-        f"{_what_refuses(explanation)}{_what_causes(explanation)}"
+        f"{_what_refuses(explanation)}{_what_causes(explanation)}{_phantom(explanation)}{_remedy(explanation)}"
+    )
+
+
+def _phantom(explanation: Explanation) -> str:
+    """Limits on show that would be refused; nothing where nobody looked."""
+    found = explanation.summary.get("phantom")
+    if not found:
+        return ""
+    amount = large_money(found["phantom"], str(explanation.summary["currency"])).en
+    when = f" on {found['on']}" if found["on"] else ""
+    return (
+        f"\nPhantom limit: {amount} on show{when} to {found['refused']:,.0f} borrowers who would be refused "
+        f"({found['share']:.1%} of all on show)."
+    )
+
+
+def _remedy(explanation: Explanation) -> str:
+    """The remedy that removes most conflicts; nothing where none was measured."""
+    remedies = explanation.summary.get("remedies")
+    if not remedies:
+        return ""
+    first = remedies[0]
+    bad = "" if first["bad"] is None else f", with {first['bad']:,.0f} more bad loans"
+    return (
+        f"\nWhat would help most: {remedy_name(explanation.summary, first['remedy']).en}, "
+        f"{first['removed']:,.0f} conflicts fewer ({first['share']:.0%}){bad}."
     )
 
 
@@ -59,6 +87,20 @@ def finding_metrics(explanation: Explanation) -> dict[str, float]:
     for name, value in explanation.summary.get("causes", {}).get("checked", {}).items():
         if isinstance(value, float):
             metrics[f"fidelity.{name}"] = value
+    reasons = explanation.summary.get("reasons", {})
+    for test in ("deletion", "stability"):
+        for name, told in reasons.get(test, {}).items():
+            if isinstance(told, dict):
+                metrics[f"reasons.{test}.{name}"] = told["share"]
     for row in explanation.summary.get("lag_audit", []):
         metrics[f"lag_audit.{row['stream']}.removed"] = float(row["removed"])
+    for name in ("phantom", "refused", "share"):
+        if "phantom" in explanation.summary:
+            metrics[f"phantom.{'amount' if name == 'phantom' else name}"] = explanation.summary["phantom"][
+                name
+            ]
+    for row in explanation.summary.get("remedies", []):
+        metrics[f"remedies.{row['remedy']}.removed"] = float(row["removed"])
+    for name, value in explanation.summary.get("diagnostics", {}).items():
+        metrics[f"diagnostics.{name}"] = value
     return metrics

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from data.parameters import Parameters
 
+Number = TypeVar("Number", int, float)
+
+
+def rising(values: tuple[Number, ...]) -> tuple[Number, ...]:
+    """The values, if each is above the one before.
+
+    Raises:
+        ValueError: One is not.
+    """
+    if any(later <= earlier for earlier, later in pairwise(values)):
+        raise ValueError("each must be above the one before")
+    return values
+
+
+def _with_one(values: tuple[float, ...]) -> tuple[float, ...]:
+    if 1 not in values:
+        raise ValueError("1, the policy as it is, must be among them")
+    return values
+
 
 class RuleParameters(Parameters):
-    """How rules are found (see `explanations.rules`).
+    """How rules are found (see `explanations.rules.surrogate`).
 
     Attributes:
         depth: Splits from the root of the surrogate tree to a leaf, and so the most conditions of a rule.
@@ -27,6 +47,94 @@ class RuleParameters(Parameters):
     rows: Annotated[int, Field(ge=100)]
 
 
+class PhantomParameters(Parameters):
+    """What every borrower asks for when limits on show are held against the release (see `explanations.remedies`).
+
+    Attributes:
+        asked_share: Share of what is available that is asked for.
+        term: Months over which it is paid back.
+        borrowers: Borrowers that are read at most.
+    """
+
+    asked_share: Annotated[float, Field(gt=0, le=1)]
+    term: Annotated[int, Field(ge=1, le=120)]
+    borrowers: Annotated[int, Field(ge=1)]
+
+
+class RemedyParameters(Parameters):
+    """How remedies are measured (see `explanations.remedies.trials`).
+
+    Attributes:
+        requests: Conflicts, and as many requests of the reference, that are decided again at most.
+        cutoff_factor: By how much a cut-off is loosened where the book tells of no earlier one.
+    """
+
+    requests: Annotated[int, Field(ge=1)]
+    cutoff_factor: Annotated[float, Field(gt=1, le=10)]
+
+
+class RecourseParameters(Parameters):
+    """Which changes are tried for a borrower (see `explanations.recourse.ways`).
+
+    Attributes:
+        conflicts: Conflicts for which changes are looked for at most.
+        options: Ways that are told of a conflict at most.
+        amount_steps: Even steps from the amount asked for towards nothing.
+        pay_steps: Even steps from what is owed to nothing.
+        round_to: What amounts are rounded to (in the book's currency).
+        wait_days: Days that are waited, ascending.
+        ledger_days: Days until a payment to the lender counts.
+        elsewhere_days: Days until a payment elsewhere counts.
+        record_days: Days until a record is corrected.
+    """
+
+    conflicts: Annotated[int, Field(ge=0)]
+    options: Annotated[int, Field(ge=1, le=5)]
+    amount_steps: Annotated[int, Field(ge=2, le=100)]
+    pay_steps: Annotated[int, Field(ge=1, le=100)]
+    round_to: Annotated[float, Field(gt=0)]
+    wait_days: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=730)], ...],
+        Field(min_length=1, max_length=24),
+        AfterValidator(rising),
+    ]
+    ledger_days: Annotated[int, Field(ge=0, le=90)]
+    elsewhere_days: Annotated[int, Field(ge=0, le=90)]
+    record_days: Annotated[int, Field(ge=0, le=365)]
+
+
+class ReasonParameters(Parameters):
+    """How reasons are given, and how they are tested (see `explanations.reasons`).
+
+    Attributes:
+        least_share: Share of all pushes toward refusal that a reason needs to be a principal one.
+        least_cause: Share of a conflict from which on a cause is named on the lender's side.
+        tested: Conflicts at most on which deletion and stability are tested.
+        random_choices: Random choices of as many reasons for each of them, as the test's baseline.
+        refits: Release models fitted anew with other seeds, by which the reasons' stability is told; 0 for none.
+        refit_rows: Requests at most on which these are fitted.
+    """
+
+    least_share: Annotated[float, Field(ge=0, lt=1)]
+    least_cause: Annotated[float, Field(gt=0, le=1)]
+    tested: Annotated[int, Field(ge=1)]
+    random_choices: Annotated[int, Field(ge=1, le=100)]
+    refits: Annotated[int, Field(ge=0, le=100)]
+    refit_rows: Annotated[int, Field(ge=100)]
+
+
+class FairnessParameters(Parameters):
+    """How protected groups are told (see `explanations.fairness`).
+
+    Attributes:
+        bands: Lower ends of the bands of numeric attributes, but for the first band, which has none.
+        small_cell: Fewest borrowers of whom a rate is told.
+    """
+
+    bands: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(rising)]
+    small_cell: Annotated[int, Field(ge=1)]
+
+
 class ExplanationParameters(Parameters):
     """How intervals of cohort means and shares of causes are taken.
 
@@ -38,6 +146,13 @@ class ExplanationParameters(Parameters):
         checked_conflicts: Conflicts of a simulated book whose causes are held against the truth; 0 for none.
         cases: Conflicts that the report shows one by one.
         rules: How rules are found.
+        phantom: What is asked of limits on show.
+        remedies: How remedies are measured.
+        recourse: Which changes are tried for a borrower.
+        reasons: How reasons are given and tested.
+        cutoff_factors: Factors on the cut-offs in force at which decisions are taken again; 1 among them.
+        stability_features: Of how many features of the release model stability is told.
+        fairness: How protected groups are told.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
@@ -47,6 +162,15 @@ class ExplanationParameters(Parameters):
     checked_conflicts: Annotated[int, Field(ge=0)]
     cases: Annotated[int, Field(ge=1, le=500)]
     rules: RuleParameters
+    phantom: PhantomParameters
+    remedies: RemedyParameters
+    recourse: RecourseParameters
+    reasons: ReasonParameters
+    cutoff_factors: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], AfterValidator(rising), AfterValidator(_with_one)
+    ]
+    stability_features: Annotated[int, Field(ge=0, le=30)]
+    fairness: FairnessParameters
 
 
 class NoticeParameters(Parameters):

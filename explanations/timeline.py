@@ -99,7 +99,7 @@ def _observed(
     read = read_as_of("limit", reviewed)
     parts = []
     for stream, part in observed.items():
-        case, event = _events_of(part, position)
+        case, event = part.events.of_each(position)
         occurred, shown = part.events.occurred[event], part.events.visible[event]
         then, now, seen = reviewed[case], asked[case], read[stream][case]
         kind = np.select(
@@ -117,15 +117,6 @@ def _observed(
         told = pd.DataFrame({"case": case, "kind": kind, "stream": stream, "what": what, **days})
         parts.append(told[kind != ""])
     return _summed(pd.concat(parts, ignore_index=True))
-
-
-def _events_of(stream: Stream, position: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of every event of each case's borrower: the case, and where the event stands."""
-    first = stream.events.offsets[position]
-    number = stream.events.offsets[position + 1] - first
-    case = np.repeat(np.arange(len(position)), number)
-    within = np.arange(len(case)) - np.repeat(np.cumsum(number) - number, number)
-    return case, np.repeat(first, number) + within
 
 
 def _summed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -169,7 +169,7 @@ def _imported(said: Mapping[str, Any]) -> Feature:
         "stream": "flat",
         "family_zh": _families_zh().get(family, family),
         "reason_code": "",
-        "reason_use": "N",
+        "reason_use": "Y" if said.get("reason_code") else "N",
     }
     return Feature(**(filled | known))
 

@@ -11,8 +11,8 @@ from features.windows import Days
 
 Reader = Literal["release", "limit"]
 
-_MONTHLY = ("income_assets", "consumption")
-_WEEKLY = ("device_social",)
+MONTHLY = ("income_assets", "consumption")
+WEEKLY = ("device_social",)
 
 
 def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
@@ -28,8 +28,8 @@ def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
     """
     if reader == "release":
         return dict.fromkeys(STREAMS, dates)
-    monthly = dict.fromkeys(_MONTHLY, _month_starts(dates))
-    weekly = dict.fromkeys(_WEEKLY, _last_mondays(dates))
+    monthly = dict.fromkeys(MONTHLY, _month_starts(dates))
+    weekly = dict.fromkeys(WEEKLY, _last_mondays(dates))
     return dict.fromkeys(STREAMS, dates) | monthly | weekly
 
 

@@ -73,7 +73,7 @@ def reread_block(
     instead: Mapping[str, Stream] | None = None,
 ) -> list[Reread]:
     """The snapshots of some requests of a block, up to date or not: one for each way (see `reread`)."""
-    requests = _requests(book, block, request_ids)
+    requests = requests_of(book, block, request_ids)
     reviews = plain(book.table("limit_reviews", block, borrowers=requests["borrower_id"].to_numpy()))
     seen = read_streams(book, block, requests["borrower_id"].to_numpy())
     to_limit = replace(seen, observed=seen.observed | dict(instead or {}))
@@ -135,7 +135,7 @@ def refreshed_snapshots(
         First the snapshots as they were (None). Then, by stream, those in which it has no lag, and the limit reader
         sees it as of the day of the request. All are in the order of `rows`.
     """
-    requests = _requests(book, block, rows["request_id"].to_numpy())
+    requests = requests_of(book, block, rows["request_id"].to_numpy())
     order = pd.Index(requests["request_id"]).get_indexer(pd.Index(rows["request_id"]))
     requests = requests.iloc[order].reset_index(drop=True)
     seen = read_streams(book, block, requests["borrower_id"].to_numpy())
@@ -167,7 +167,8 @@ def refreshed_snapshots(
         )
 
 
-def _requests(book: Book, block: int, request_ids: NDArray[np.int64]) -> pd.DataFrame:
+def requests_of(book: Book, block: int, request_ids: NDArray[np.int64]) -> pd.DataFrame:
+    """Some requests of a block, in its order."""
     requests = plain(book.table("draw_requests", block))
     return requests[requests["request_id"].isin(request_ids)].reset_index(drop=True)
 

@@ -38,6 +38,18 @@ class Events:
         before = np.concatenate(([0], np.cumsum(kept)))
         return Events(before[self.offsets], self.occurred[kept], self.visible[kept])
 
+    def of_each(self, borrowers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All events of some borrowers (by position), again for each time that one is named.
+
+        Returns:
+            By event, in their order: its place in `borrowers`, and its place among the events.
+        """
+        first = self.offsets[borrowers]
+        number = self.offsets[borrowers + 1] - first
+        case = np.repeat(np.arange(len(borrowers)), number)
+        within = np.arange(len(case)) - np.repeat(np.cumsum(number) - number, number)
+        return case, np.repeat(first, number) + within
+
 
 @dataclass(frozen=True)
 class Window:

@@ -47,7 +47,8 @@ def decide_requests(
 
     Returns:
         By request: release_margin (log-odds), pd, cutoff, refused, refused_by, policy_version, favoured, and
-        of the favouring (else the latest) review review_id, limit_score (log-RMB), limit_before, limit_after.
+        of the favouring (else the latest) review review_id, limit_score (log-RMB), limit_before, limit_after;
+        limit_recorded (RMB), the limit in force as the lender recorded it.
     """
     if not len(requests.keys):
         raise DataFault(f"{book.path} holds no draw requests; take a larger book.")
@@ -58,14 +59,23 @@ def decide_requests(
         slip = scored.get("slip", 1.0) * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
         shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
+        recorded = requests.keys["limit_after"]
     else:
         in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))
         shown = _favoured_top_share(book, requests.keys, scored, calibration)
         version = pd.Series("mapping", index=requests.keys.index)
+        granted = reviews.keys.set_index("borrower_id")["limit_assessed"]
+        recorded = requests.keys["borrower_id"].map(granted)
     missing = undecidable(book, requests, release)
     decided = decide(requests.keys, requests, probability, in_force, missing, parameters.policy)
     scores = pd.DataFrame(
-        {"release_margin": margin, "pd": probability, "policy_version": version}, index=requests.keys.index
+        {
+            "release_margin": margin,
+            "pd": probability,
+            "policy_version": version,
+            "limit_recorded": recorded,
+        },
+        index=requests.keys.index,
     )
     in_force_review = {"review_id", "limit_before", "limit_after"} & set(requests.keys)
     keys = requests.keys.drop(columns=sorted(in_force_review))

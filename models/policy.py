@@ -55,7 +55,8 @@ def decide(
         parameters: What the policy holds besides.
 
     Returns:
-        cutoff, refused and refused_by (one of `REFUSED_BY`, or empty) by row.
+        cutoff, refused, refused_by (one of `REFUSED_BY`, or empty) and score_decides by row: whether another cut-off
+        could change the decision, since no other rule refuses and no slip is recorded.
     """
     values = {name: in_force[name].to_numpy(np.float64) for name in ("cutoff", *CAPS) if name in in_force}
     broken = broken_rules(what_is_read(matrix), probability, values, missing, parameters)
@@ -67,6 +68,9 @@ def decide(
         "cutoff": values["cutoff"],
         "refused": refused,
         "refused_by": rule,
+        "score_decides": ~np.logical_or.reduce(
+            [slip, *(flags for name, flags in broken.items() if name != "score")]
+        ),
     }
     return pd.DataFrame(decided, index=requests.index)
 

@@ -103,7 +103,15 @@ def asked_of(
 
 
 def conflicts(asked: Asked, scene: Scene, mechanisms: Collection[str], parameters: ModelsParameters) -> Flags:
-    """Which requests are favoured and refused, as executed, when only some mechanisms are on; in each world.
+    """Which requests are favoured and refused, as executed, when only some mechanisms are on; in each world."""
+    favoured, refused = decisions(asked, scene, mechanisms, parameters)
+    return np.asarray(favoured & refused)
+
+
+def decisions(
+    asked: Asked, scene: Scene, mechanisms: Collection[str], parameters: ModelsParameters
+) -> tuple[Flags, Flags]:
+    """Which requests are favoured, and which refused, as executed, when only some mechanisms are on; in each world.
 
     The scene holds what data lag, competition and misreading change in snapshots and limits; what is left to
     switch here are the policy (off: the looser of today's and that at the raise), the competition's part in the
@@ -116,7 +124,7 @@ def conflicts(asked: Asked, scene: Scene, mechanisms: Collection[str], parameter
     refused = np.logical_or.reduce(list(broken.values()))
     if slips:
         refused = np.where(asked.slip, asked.slipped_refusal, refused)
-    return np.asarray((raised >= 0) & refused)
+    return np.asarray(raised >= 0), np.broadcast_to(refused, raised.shape)
 
 
 def raises(asked: Asked, scene: Scene, slips: bool, parameters: ModelsParameters) -> Positions:

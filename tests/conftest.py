@@ -77,5 +77,5 @@ def internal() -> re.Pattern[str]:
         ),
         *("religio", r"\bregion"),
     )
-    chinese = "拒绝线 竞争 评分 分数 违约 概率 模型 推力 同业 性别 年龄 婚姻 民族 宗教 地区"
+    chinese = "拒绝线 竞争 评分 分数 违约 坏客户 概率 模型 推力 同业 性别 年龄 婚姻 民族 宗教 地区"
     return re.compile("|".join((*english, *chinese.split())), re.IGNORECASE)

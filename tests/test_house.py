@@ -27,29 +27,31 @@ IMPORTABLE = {
     "commands": {*FOLDERS, "commandline", "settings", "stages"},
     "workbench": {"commandline", "commands"},
 }
-TOP = ("commandline", "settings", "stages", "workbench")
+TOP = ("commandline", "settings", "workbench")
+COMPOSING = ("stages", "commands")  # folders that see all others
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 
 MODULES = [
     *(ROOT / f"{name}.py" for name in TOP),
-    *(path for folder in (*FOLDERS, "commands") for path in sorted((ROOT / folder).rglob("*.py"))),
+    *(path for folder in (*FOLDERS, *COMPOSING) for path in sorted((ROOT / folder).rglob("*.py"))),
 ]
 SOURCES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Beside the simulator these modules read ground truth: to score models and explanations, not to make them.
 EVALUATION = {"training/labels.py"}
+WITHOUT_TRUTH_EXPLAINED = ("causes", "intervals", "kernel", "reasons", "recourse", "rules")
 # What fits and what explains has no use for it at all, nor have the features and the models.
 WITHOUT_TRUTH = (
-    *(module for module in SOURCES if module.startswith(("features/", "models/"))),
-    *("training/fitting.py", "training/splits.py", "explanations/contrast.py", "explanations/bootstrap.py"),
     *(
-        "explanations/causes.py",
-        "explanations/neutral.py",
-        "explanations/estimates.py",
-        "explanations/lag_audit.py",
+        module
+        for module in SOURCES
+        if module.startswith(("features/", "models/"))
+        or module.startswith(tuple(f"explanations/{room}/" for room in WITHOUT_TRUTH_EXPLAINED))
     ),
+    "training/fitting.py",
+    "training/splits.py",
     "training/reject_inference.py",
 )
 
@@ -162,7 +164,7 @@ def own_files(folder: str) -> list[Path]:
 def test_each_folder_holds_code() -> None:
     assert {Path(module).parts[0] for module in SOURCES} == {
         *FOLDERS,
-        "commands",
+        *COMPOSING,
         *(f"{name}.py" for name in TOP),
     }
 
@@ -179,7 +181,7 @@ def test_a_folder_imports_only_from_those_above_it(module: str) -> None:
         ("data/book.py", "def f():\n    from models.policy import decide"),
         ("features/matrix.py", "from models import policy"),
         ("models/policy.py", "import training.metrics as m"),
-        ("training/metrics.py", "from explanations.contrast import contributions"),
+        ("training/metrics.py", "from explanations.kernel.contrast import contributions"),
         ("explanations/report/page.py", "from training.tracking import start"),
         ("explanations/report/page.py", "import workbench"),
         ("training/ui.py", "from commandline import DEFAULT_HOME"),
@@ -220,7 +222,7 @@ def test_every_name_of_the_project_resolves_to_this_repository_wherever_it_is_ca
     # Isolated, so that neither the current folder nor PYTHONPATH helps: what counts is what is installed.
     output = subprocess.check_output([sys.executable, "-I", "-c", program], cwd=tmp_path, text=True)
     origins = {name: origin and Path(origin) for name, origin in json.loads(output).items()}
-    expected = {name: ROOT / name / "__init__.py" for name in (*FOLDERS, "commands")}
+    expected = {name: ROOT / name / "__init__.py" for name in (*FOLDERS, *COMPOSING)}
     expected |= {name: ROOT / f"{name}.py" for name in TOP}
     assert origins == expected, "install the project with `make test`, or find what hides it"
 
@@ -300,9 +302,14 @@ def test_speaking_of_ground_truth_is_seen_in_any_kind_of_name(source: str) -> No
 def test_the_state_of_the_world_is_known_to_the_evaluation_alone() -> None:
     knowing = {module for module, source in SOURCES.items() if re.search(r"from data\.states import", source)}
     assert {module for module in knowing if not module.startswith("data/")} == {
-        "explanations/fidelity.py",
-        "stages.py",
+        "explanations/truth/fidelity.py",
+        "stages/truth.py",
     }
+
+
+def test_protected_attributes_are_read_for_the_fairness_check_alone() -> None:
+    knowing = {m for m, source in SOURCES.items() if "data.protected" in source and m != "data/protected.py"}
+    assert knowing == {"stages/answers.py"}
 
 
 def test_prose_on_ground_truth_is_no_reading() -> None:

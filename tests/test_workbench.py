@@ -1,24 +1,18 @@
 """The command line as a user meets it: the main job end to end, the files it leaves, and what bad calls get."""
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
 
 import settings
-import workbench
-from commandline import common_options
-from commands import bench
+from data import targets
 from data.book import Book
-from data.errors import DataFault
 from data.mechanisms import CAUSES
 from data.simulate import simulate_book
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
@@ -26,19 +20,7 @@ from explanations.files import read_explanation
 from explanations.report.notice import notice_html
 from explanations.report.words import LANGUAGES
 from settings import Settings
-
-CALL_WRONG, WORK_WRONG = 2, 1
-SMALL = ["--set", "training.limit.rounds=40", "--set", "training.release.rounds=40"]
-
-
-def call(*words: object) -> Result:
-    return CliRunner().invoke(workbench.app, [str(word) for word in words])
-
-
-def answer(result: Result) -> dict[str, object]:
-    """What `--json` printed as the last line of standard output."""
-    assert result.exit_code == 0, result.output
-    return dict(json.loads(result.stdout.splitlines()[-1]))
+from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +112,7 @@ def test_one_case_gets_the_page_that_the_report_would_show(
 def test_an_unknown_case_is_refused_and_leaves_nothing(folder: Path, home: Path, tmp_path: Path) -> None:
     conflicts = len(pd.read_parquet(folder / "conflicts.parquet"))
     for command in ("case", "notice"):
-        result = call(
-            command, 5, "--from", with_reasons(folder, tmp_path / command), "--home", tmp_path / "h"
-        )
+        result = call(command, 5, "--from", copied(folder, tmp_path / command), "--home", tmp_path / "h")
         refused(result, CALL_WRONG, f"no conflict 5 among the {conflicts}")
     assert not (tmp_path / "h").exists()
     refused(call("case", 5, "--home", tmp_path / "h"), CALL_WRONG, "holds no explanation", "--from")
@@ -147,21 +127,32 @@ def test_the_book_of_another_explanation_is_refused(
     refused(result, CALL_WRONG, "is not the book of this explanation")
 
 
-def with_reasons(folder: Path, copy: Path) -> Path:
-    """A copy of an explanation's folder that holds a reason for each conflict, if it had none."""
+def test_every_refusal_has_its_reasons_and_they_hold_better_than_others(folder: Path) -> None:
+    conflicts, reasons = (pd.read_parquet(folder / f"{name}.parquet") for name in ("conflicts", "reasons"))
+    assert list(reasons) == ["request_id", "rank", "side", "code", "feature", "push", "en", "zh"]
+    first = reasons[(reasons["side"] == "borrower") & (reasons["rank"] == 1)].set_index("request_id")["code"]
+    slips = conflicts.loc[conflicts["refused_by"] == "slip", "request_id"]
+    assert (first.reindex(slips) == "R19").all()
+    told = json.loads((folder / "summary.json").read_text())["reasons"]
+    assert set(conflicts["request_id"]) == set(first.index)
+    assert told["without"] == 0
+    deletion, stability = told["deletion"], told["stability"]
+    assert deletion["named"]["share"] > deletion["first"]["share"] > deletion["random"]["share"]
+    assert deletion["named"]["share"] > 0.8
+    assert stability["fits"] == 3
+    assert 0.5 < stability["first_always"]["share"] <= stability["first"]["share"] <= 1
+
+
+def copied(folder: Path, copy: Path) -> Path:
+    """A copy of an explanation's folder."""
     shutil.copytree(folder, copy)
-    if not (copy / "reasons.parquet").exists():
-        ids = pd.read_parquet(folder / "conflicts.parquet")["request_id"]
-        reasons = pd.DataFrame({"request_id": ids, "rank": 1, "side": "borrower", "code": "R08"})
-        reasons = reasons.assign(feature="bureau_enq_3m", push=0.4, en="Too many enquiries.", zh="查询较多。")
-        reasons.to_parquet(copy / "reasons.parquet")
     return copy
 
 
 def test_no_letter_of_a_book_says_anything_internal(
     folder: Path, tmp_path: Path, settings: Settings, internal: re.Pattern[str]
 ) -> None:
-    explanation = read_explanation(with_reasons(folder, tmp_path / "e"))
+    explanation = read_explanation(copied(folder, tmp_path / "e"))
     names = [name for name in explanation.catalogue.release if "_" in name]
     for conflict in explanation.conflicts.to_dict("records"):
         for language in LANGUAGES:
@@ -178,7 +169,7 @@ def test_a_letter_is_written_in_the_language_and_name_that_the_call_says(
     folder: Path, tmp_path: Path
 ) -> None:
     request = int(pd.read_parquet(folder / "conflicts.parquet")["request_id"].iloc[3])
-    source = with_reasons(folder, tmp_path / "e")
+    source = copied(folder, tmp_path / "e")
     words = ("notice", request, "--from", source, "--home", tmp_path / "h", "--json")
     told = answer(call(*words, "--language", "en", "--lender", "Ein <b>Haus</b>", "--date", "2026-01-31"))
     assert told["unset"] == ["address", "review_contact", "data_contact"]
@@ -212,37 +203,6 @@ def test_truth_into_a_file_is_refused_before_any_work(home: Path, small_book: Bo
     result = call("truth", "--book", small_book.path, "--out", taken, "--home", home)
     refused(result, CALL_WRONG, "taken is a file", "--out")
     assert taken.read_text() == "mine"
-
-
-def test_the_scorecard_is_resumed_by_book_and_says_the_same(home: Path, tmp_path: Path) -> None:
-    words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline, baseline"]
-    words += ["--borrowers", 1500, "--out", tmp_path, "--home", home, "--json", "--refits", 1, *SMALL]
-    first = answer(call(*words))["scorecard"]
-    books = sorted((tmp_path / "books").iterdir())
-    assert len(books) == 3, "as two fits decide it, and the null change"
-    pushes = [
-        pd.read_parquet(book).filter(like="model.").sum().sum() for book in books if "baseline" in book.name
-    ]
-    assert pushes[0] != pushes[1], "another seed of the fit is another model"
-    made = [book.stat().st_mtime_ns for book in books]
-    written = (tmp_path / "scorecard.json").read_bytes()
-    books[1].unlink()
-    assert answer(call(*words))["scorecard"] == first
-    assert (tmp_path / "scorecard.json").read_bytes() == written
-    assert books[0].stat().st_mtime_ns == made[0]
-    words += ["--scenarios", "operator_errors", "--refits", 0]
-    answer(call(*words, "--set", "explanations.cause_draws=1"))
-    assert len(list((tmp_path / "books").iterdir())) == 4, "books of other parameters are not taken for these"
-    assert isinstance(first, list)
-    assert [row["holds"] for row in first if row["name"].startswith("control: null change")] == [True, True]
-    control = next(row for row in first if row["name"].startswith("control: the truth itself"))
-    assert control["value"] == 1
-
-
-def test_a_scorecard_of_an_unknown_scenario_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    refused(call("scorecard", "--scenarios", "boom", "--out", out), CALL_WRONG, "boom", "policy_shock")
-    assert not out.exists()
 
 
 @pytest.mark.parametrize(("model", "score"), [("release", "release_margin"), ("limit", "limit_score")])
@@ -315,56 +275,27 @@ def test_explain_takes_the_latest_models_of_the_book_and_says_the_same(
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: Path) -> None:
-    mapping = settings.BESIDE.parent / "data" / "mappings" / "taiwan_default.yaml"
-    file = real_data / "taiwan_default" / "taiwan_default.csv"
-    answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
-    trained = answer(call("train", "all", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
-    assert trained["metrics"]["release.auc"] >= 0.77  # type: ignore[index]
-    said = answer(
-        call("explain", "--book", tmp_path / "book", "--home", tmp_path, "--out", tmp_path / "out", "--json")
-    )
-    counts, rates = said["counts"], said["bad_rates"]
-    assert 0.02 < counts["conflicts"] / counts["requests"] < 0.045  # type: ignore[index]
-    assert rates["conflict"]["rate"] > 4 * rates["reference"]["rate"]  # type: ignore[index]
-    given = pd.read_parquet(tmp_path / "out" / "release_contributions.parquet")
-    assert given.drop(columns=["request_id", "base"]).mean().idxmax() == "PAY_0"
-
-
-def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell(
-    real_data: Path, tmp_path: Path
-) -> None:
-    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
-    file = real_data / "german_credit" / "german_credit.csv"
-    answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
-    said = answer(call("run", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
-    assert said["counts"]["conflicts"] > 0  # type: ignore[index]
-    folder = Path(str(said["folder"]))
-    assert not (folder / "causes.parquet").exists()
-    summary = json.loads((folder / "summary.json").read_text())
-    assert set(summary["causes"]["not_identifiable"]) == set(CAUSES) - {"residual"}
-    truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)
-    refused(truth, CALL_WRONG, "not a simulated book")
-    elsewhere = ("--home", tmp_path / "none", "--out", tmp_path / "table.csv")
-    inference = call("reject-inference", "--book", tmp_path / "book", *elsewhere)
-    refused(inference, CALL_WRONG, "not a simulated book", "how refused requests would have ended")
-    assert not (tmp_path / "none").exists()
-
-
-def refused(result: Result, status: int, *said: str) -> None:
-    """One sentence on standard error, the exit status, no traceback."""
-    assert result.exit_code == status, result.output
-    lines = [line for line in result.stderr.splitlines() if line.startswith("releasegap: ")]
-    assert len(lines) == 1, result.stderr
-    assert "Traceback" not in result.output
-    for words in said:
-        assert words in lines[0]
-
-
 def test_an_unknown_scenario_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     result = call("simulate", "--scenario", "boom", "--borrowers", 5, "--out", tmp_path / "b")
     refused(result, CALL_WRONG, "Unknown scenario 'boom'", "baseline")
+    run = call("run", "--scenario", "boom", "--home", tmp_path / "h")
+    refused(run, CALL_WRONG, "Unknown scenario 'boom'", "baseline")
+    for tried in (result, run):
+        assert "Simulating" not in tried.stderr, "no work is begun"
     assert not list(tmp_path.iterdir())
+
+
+def test_figures_are_held_against_their_targets_only_where_a_book_can_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("simulate", "--borrowers", 60, "--months", 12, "--out", tmp_path / "b")
+    small = call(*words, "--quiet")
+    assert small.exit_code == 0
+    assert small.stdout.startswith("With fewer than 2,000 borrowers")
+    assert "limit median" not in small.stdout
+    monkeypatch.setattr(targets, "TELLING", 60)
+    shown = [row["name"] for row in answer(call(*words, "--json"))["targets"]]  # type: ignore[attr-defined]
+    assert shown == [target.name for target in targets.TARGETS]
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_known_name(tmp_path: Path) -> None:
@@ -526,113 +457,3 @@ def test_a_book_whose_bytes_were_changed_is_not_worked_on(
     part.write_bytes(bytes(held))
     result = call("explain", "--book", tmp_path / "b", "--home", home, "--out", tmp_path / "out")
     refused(result, WORK_WRONG, "draw_requests/part-00000.parquet was changed")
-
-
-MEASURES = [("theirs / ours", 12.0, "times", "≥ 10"), ("all stages", 9.0, "CPU s", "≤ 5")]
-
-
-@pytest.fixture
-def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "measured", lambda common, sizes, full: (MEASURES, ["Left out."]))
-
-
-@pytest.mark.usefixtures("_measured")
-def test_the_benchmark_leaves_a_table_and_a_run_and_remembers_the_run_before(
-    home: Path, tmp_path: Path
-) -> None:
-    first = answer(call("bench", "--home", home, "--json"))
-    assert first["missed"] == 1
-    assert json.loads((home / "bench.json").read_text(encoding="utf-8")) == first["bench"]
-    assert "before" not in (home / "bench.md").read_text(encoding="utf-8")
-    call("bench", "--home", home, "--out", tmp_path / "second")
-    table = (tmp_path / "second" / "bench.md").read_text(encoding="utf-8")
-    assert "before" in table
-    assert table.endswith("\nLeft out.\n")
-    from training.tracking import open_store
-
-    store = open_store(home)
-    run = store.client.search_runs([store.experiment_id], "run_name = 'bench'", max_results=1)[0]
-    assert run.data.metrics == {"bench.theirs___ours": 12.0, "bench.all_stages": 9.0}
-    names = {found.path for found in store.client.list_artifacts(run.info.run_id)}
-    assert names == {"bench.json", "bench.md"}
-
-
-def test_a_part_is_measured_in_a_process_of_its_own_away_from_the_users_store(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
-    assert bench._apart(os.getpid) != os.getpid()
-    assert bench._apart(os.getenv, "MLFLOW_TRACKING_URI") is None
-    assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
-
-
-def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
-    rounds = [f"training.{model}.rounds=40" for model in ("limit", "release")]
-    small = settings.resolved(
-        None, ["simulation.borrowers=1500", "explanations.checked_conflicts=0", *rounds]
-    )
-    measures, total = bench._measured_job(small)
-    by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
-    stages = ("simulate", "features", "fit limit", "fit release", "judge", "log models")
-    assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]
-    assert by_name["all stages"] == total == pytest.approx(sum(list(by_name.values())[:8]))
-    assert by_name["all stages / bare training"] == total / by_name["bare training, 2 × 300 trees"]
-    judged = [name for name, _, _, target in measures if target]
-    assert judged == ["1,500 borrowers: both scores, 2 × 300 trees"], "fixed costs weigh on a small book"
-
-
-def test_two_workers_of_a_cluster_are_measured_against_one() -> None:
-    measures = bench._measured_dask(settings.resolved(None, ["simulation.borrowers=320"]))
-    (_, one, *_), (_, two, *_), (_, efficiency, unit, target) = measures
-    assert efficiency == one / (2 * two)
-    assert (unit, target) == ("of one", "≥ 0.8")
-
-
-def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    given = {
-        "_measured_engines": ([("kernel", 1.0, "CPU s", None)], ["No woodelf."]),
-        "_measured_million": [("million", 60.0, "CPU s", "≤ 100")],
-        "_measured_dask": [("workers", 0.9, "of one", "≥ 0.8")],
-        "_measured_tracking": [("fixed", 4.0, "CPU s", "≤ 6")],
-        "_measured_public_book": [],
-    }
-
-    def apart(work: Callable[..., object], *of: Settings) -> object:
-        seconds = float(of[0].simulation.borrowers) if of else 0.0
-        job = [("job", seconds, "CPU s", None)], seconds
-        return given.get(work.__name__, job)
-
-    monkeypatch.setattr(bench, "_apart", apart)
-    measures, notes = bench.measured(common_options(quiet=True), (200, 1_000), full=True)
-    assert [name for name, *_ in measures] == [
-        "kernel",
-        "million",
-        "job",
-        "job",
-        "all stages, 1,000 / 200 borrowers",
-        "workers",
-        "fixed",
-    ]
-    assert measures[4][1:] == (5.0, "times", "≤ 10.5")
-    assert [note.partition(" ")[0] for note in notes] == ["No", "The"]
-
-
-def test_the_time_of_a_run_is_that_of_one_that_leaves_a_report(
-    real_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
-    table = real_data / "german_credit" / "german_credit.csv"
-    assert bench._wall_of_run(mapping, table) > 1
-    (tmp_path / "workbench.py").touch()
-    monkeypatch.setattr(bench, "PROJECT", tmp_path)
-    with pytest.raises(DataFault, match="left no report"):
-        bench._wall_of_run(mapping, table)
-
-
-def test_a_public_book_that_is_absent_is_not_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RELEASEGAP_REAL_DATA", str(tmp_path))
-    assert bench._measured_public_book() == []

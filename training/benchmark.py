@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.measurement import Measurement
 from features.catalogue import catalogue_of
 from features.matrix import Matrix
 from models.boosted import Boosted
@@ -20,7 +21,6 @@ from models.trees import trees_of
 from training.fitting import Labelled, lightgbm_settings
 from training.from_book import log_limit
 from training.labels import observed_bad
-from training.measurements import Measure
 from training.parameters import BoosterParameters, TrainingParameters
 from training.periods import labels_old_enough, request_splits, review_splits
 from training.splits import TRAIN
@@ -75,7 +75,7 @@ def scoring_rate(bare: Bare, requests: Matrix, reviews: Matrix) -> float:
     return SCORED_ROWS / sum(_scoring_seconds(booster, values) for booster, values in matrices)
 
 
-def cost_of_tracking(home: Path) -> list[Measure]:
+def cost_of_tracking(home: Path) -> list[Measurement]:
     """Processor seconds of a fresh process for what any fit needs besides it: imports, a new store, a run."""
     import training.from_book
     import training.registry  # noqa: F401 (MLflow and LightGBM, as `train` imports them)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from data.targets import MODEL_TARGETS, as_text, compare
+from data.targets import MODEL_TARGETS, MODEL_TELLING, as_text, compare
 
 
-def headline(metrics: dict[str, float]) -> str:
-    """What the named metrics (see `training.metrics.metric_names`) say of the models, a line each."""
+def headline(metrics: dict[str, float], borrowers: int) -> str:
+    """What the named metrics (see `training.metrics.metric_names`) say of the models, a line each.
+
+    The domain's targets stand beside them where the book has borrowers enough to tell.
+    """
     lines = []
     if "release.auc" in metrics:
         lines.append(
@@ -19,7 +22,7 @@ def headline(metrics: dict[str, float]) -> str:
             f"median relative error {metrics['limit.median_relative_error']:.1%}"
         )
     known = model_figures(metrics)
-    if len(known) == len(MODEL_TARGETS):
+    if len(known) == len(MODEL_TARGETS) and borrowers >= MODEL_TELLING:
         lines.append(as_text(compare(MODEL_TARGETS, known)))
     return "\n".join(lines)
 

@@ -14,6 +14,11 @@ def observed_bad(book: Book, request_id: pd.Series) -> Floats:
     return _by_request(book.whole("outcomes", ["request_id", "bad"]), "bad", request_id)
 
 
+def observed_bad_12m(book: Book, request_id: pd.Series) -> Floats:
+    """Whether each request was 90 days past due within 12 months; NaN where nobody saw it or it is younger."""
+    return _by_request(book.whole("outcomes", ["request_id", "bad_12m"]), "bad_12m", request_id)
+
+
 def oracle_bad(book: Book, request_id: pd.Series) -> Floats | None:
     """Outcome with the draw of each request, released or not; None where no simulator knows it."""
     if not book.has("oracle/requests"):

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-Measure = tuple[str, float, str, str | None]
-"""What was measured, its value, its unit, and its target ("≤ 2.5", "≥ 100") or None."""
+from data.measurement import Measurement
 
 _HEADINGS: Final = ("what", "value", "unit", "target", "holds")
 _SAID: Final = {True: "yes", False: "**no**", None: ""}
@@ -24,7 +23,7 @@ class Row(TypedDict):
     holds: bool | None
 
 
-def rows_of(measures: Iterable[Measure]) -> list[Row]:
+def rows_of(measures: Iterable[Measurement]) -> list[Row]:
     """Measurements, each held against its target."""
     rows: list[Row] = []
     for name, value, unit, target in measures:

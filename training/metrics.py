@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.metrics import (
     brier_score_loss,
@@ -69,7 +70,7 @@ def limit_metrics(log_limit: Floats, log_predicted: Floats) -> dict[str, float]:
     """Metrics of predicted limits against assessed ones (both log-RMB).
 
     Returns:
-        reviews, r2 (share of the variance of log-limits explained), rmse (log-RMB), mae (RMB) and
+        reviews, r2 (share of the variance of log-limits explained), rmse and mae_log (log-RMB), mae (RMB) and
         median_relative_error (of the limit); NaN where the rows do not define it.
     """
     metrics = {"reviews": float(len(log_limit))}
@@ -80,6 +81,7 @@ def limit_metrics(log_limit: Floats, log_predicted: Floats) -> dict[str, float]:
     return metrics | {
         "r2": float(r2_score(log_limit, log_predicted)) if varied else np.nan,
         "rmse": float(np.sqrt(np.mean((log_limit - log_predicted) ** 2))),
+        "mae_log": float(mean_absolute_error(log_limit, log_predicted)),
         "mae": float(mean_absolute_error(limit, predicted)),
         "median_relative_error": float(np.median(np.abs(predicted / limit - 1))),
     }
@@ -119,16 +121,22 @@ def limit_performance(split: pd.Categorical[str], log_limit: Floats, log_predict
 def reliability(bad: Floats, probability: Floats, groups: int = 10) -> pd.DataFrame:
     """Bad rate by group of PD: decile (1 the lowest PDs), requests, mean_pd, bad_rate.
 
-    Groups are of equal size to one row; equal PDs are told apart by their place.
+    Groups are those of `equal_groups`.
     """
-    order = np.argsort(probability, kind="stable")
-    decile = np.empty(len(probability), dtype=np.int64)
-    decile[order] = np.arange(len(probability)) * groups // max(len(probability), 1) + 1
+    decile = equal_groups(probability, groups)
     rows = pd.DataFrame({"decile": decile, "mean_pd": probability, "bad_rate": bad})
     by_decile = rows.groupby("decile", as_index=False)
     return by_decile.agg(
         requests=("mean_pd", "size"), mean_pd=("mean_pd", "mean"), bad_rate=("bad_rate", "mean")
     )
+
+
+def equal_groups(values: Floats, groups: int = 10) -> NDArray[np.int64]:
+    """The group of each value, 1 the lowest: of equal size to one row; equal values are told apart by their place."""
+    order = np.argsort(values, kind="stable")
+    group = np.empty(len(values), dtype=np.int64)
+    group[order] = np.arange(len(values)) * groups // max(len(values), 1) + 1
+    return group
 
 
 def reliability_by_split(split: pd.Categorical[str], probability: Floats, bad: Floats) -> pd.DataFrame:

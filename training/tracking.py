@@ -50,8 +50,11 @@ if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer tha
 LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
 LONGEST_DIGEST = 36
+FIGURES = "figures"
+"""Folder of a run's pictures."""
 PARAMETERS_A_BATCH = 100
 METRICS_A_BATCH = 1_000
+_PICTURE = re.compile(r"^(!\[.*\]\()([\w.-]+\.(?:png|svg)\))$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,15 @@ class Run:
 
     def log_figure(self, path: Path) -> None:
         """Keeps a picture (PNG, SVG) with the run's figures."""
-        self.log_artifact(path, "figures")
+        self.log_artifact(path, FIGURES)
+
+    def log_markdown(self, path: Path) -> None:
+        """Keeps a text in Markdown with the run; pictures that lie beside it are looked for among the run's figures.
+
+        MLflow's page shows no picture in a text; who downloads the run's files has them.
+        """
+        text = path.read_text(encoding="utf-8")
+        self.log_text(_PICTURE.sub(rf"\g<1>{FIGURES}/\g<2>", text), path.name)
 
     def log_text(self, text: str, artifact: str) -> None:
         """Keeps a text with the run as a file of that name."""

@@ -20,7 +20,8 @@ def reasons_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases) 
     """By case its reasons as side, code, push and sentence, by side and rank; None where none were made."""
     if explanation.reasons is None:
         return None
-    ordered = explanation.reasons.sort_values(["side", "rank"], kind="stable")
+    reasons = explanation.reasons[explanation.reasons["request_id"].isin(shown["request_id"])]
+    ordered = reasons.sort_values(["side", "rank"], kind="stable")
 
     def told(row: Row) -> list[Any]:
         pushed: str | None = None if pd.isna(row["push"]) else push(float(row["push"]))
@@ -43,9 +44,9 @@ def recourse_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases)
         return [
             int(row["option"]),
             phrases.place(Text(row["en"], row["zh"])),
-            None if pd.isna(row["days"]) else int(row["days"]),
-            share(_number(row["pd_after"]), digits=2),
-            share(_number(row["cutoff"]), digits=2),
+            # A wait says its days itself.
+            None if pd.isna(row["days"]) or row["kind"] == "wait" else int(row["days"]),
+            *_apart(_number(row["pd_after"]), _number(row["cutoff"])),
             bool(row["exhaustive"]),
             row["kind"] != "none",
         ]
@@ -79,6 +80,12 @@ def _named(stream: str, what: str) -> Text:
     """A stream, and the kind of its events where it has several."""
     name = named("stream", stream)
     return joined([name, named("event", what)], en=", ", zh="：") if what else name
+
+
+def _apart(pd_after: float | None, cutoff: float | None) -> tuple[str, str]:
+    """PD and cut-off with two decimals, or as many more, up to five, as tell them apart."""
+    told = [(share(pd_after, digits=digits), share(cutoff, digits=digits)) for digits in range(2, 6)]
+    return next((pair for pair in told if pair[0] != pair[1]), told[0])
 
 
 def _number(value: Any) -> float | None:

@@ -91,13 +91,20 @@ def verdict(conflict: Row, currency: str) -> Text:
     raised = pd.notna(conflict["limit_before"])
     before, after = (money(_number(conflict[name]), currency) for name in ("limit_before", "limit_after"))
     limit = say("case.raised" if raised else "case.granted", before=before, after=after)
+    in_force = _number(conflict["limit_recorded"])
+    below = raised and in_force is not None and in_force < float(conflict["limit_before"])
+    force: Text = (
+        say("case.in_force_cut" if below else "case.in_force", limit=money(in_force, currency))
+        if raised and in_force is not None
+        else same("")
+    )
     asked = pd.notna(conflict["amount"])
     ask: Text = say("case.asked", amount=money(_number(conflict["amount"]), currency)) if asked else same("")
     above = float(conflict["pd"]) > float(conflict["cutoff"])
     figures = {name: _percent(conflict, name) for name in ("pd", "cutoff")}
     score = say("case.above" if above else "case.below", **figures)
     refusal = say("case.refused", refused_by=named("refused_by", str(conflict["refused_by"])))
-    parts = [part for part in (limit, ask, score, refusal) if part.en]
+    parts = [part for part in (limit, force, ask, score, refusal) if part.en]
     return Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
 
 

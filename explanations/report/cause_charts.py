@@ -11,17 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.mechanisms import CAUSES
-from explanations.cause_tables import shares_by
+from explanations.causes.tables import shares_by
 from explanations.explanation import Explanation
 from explanations.report.exhibits import Chart, Column, Picture, Record, Table, in_both, inline, table
 from explanations.report.palette import CAUSE_COLOURS, INK, MUTED
 from explanations.report.quantities import NOTHING, count, limit_effect, share
 from explanations.report.words import Language, Text, joined, named, say
 
+_LEAST_TOLD = 0.05
 _COLUMNS = tuple(Column(name, say(f"cause.{name}")) for name in CAUSES)
 
 
-def overall_chart(explanation: Explanation, causes: pd.DataFrame) -> Chart:
+def overall_chart(explanation: Explanation) -> Chart:
     """Mean share of each cause over all conflicts, with its interval."""
     told = explanation.summary["causes"]
     records = []
@@ -54,7 +55,7 @@ def overall_chart(explanation: Explanation, causes: pd.DataFrame) -> Chart:
     return Chart(
         name="causes",
         title=say("causes.title"),
-        note=say("causes.note"),
+        note=say("causes.note", tied=count(len(explanation.conflicts) - sum(told["dominant"].values()))),
         description=description,
         specs=in_both(lambda language: _bars(records, language), description),
         table=table(say("causes.title"), columns, records),
@@ -161,14 +162,17 @@ def segments(conflicts: pd.DataFrame) -> Iterator[tuple[Text, NDArray[np.bool_]]
 
 
 def case_causes(causes: pd.DataFrame, request: object) -> Text:
-    """The causes of one conflict in a sentence, largest first, those below 5 % left out."""
+    """The causes of one conflict in a sentence, largest first; what is below 5 % in one sum, so that all add up."""
     row = causes[causes["request_id"] == request].iloc[0]
     ordered = sorted(CAUSES, key=lambda name: (-abs(float(row[name])), CAUSES.index(name)))
     parts = [
         say("causes.part", cause=say(f"cause.{name}"), share=share(float(row[name]), digits=0))
         for name in ordered
-        if abs(float(row[name])) >= 0.05
+        if abs(float(row[name])) >= _LEAST_TOLD
     ]
+    small = sum(float(row[name]) for name in CAUSES if abs(float(row[name])) < _LEAST_TOLD)
+    if round(100 * small):
+        parts.append(say("causes.others", share=share(small, digits=0)))
     return say("causes.case", causes=joined(parts))
 
 

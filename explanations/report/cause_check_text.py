@@ -12,7 +12,7 @@ from explanations.report.words import Text, say
 
 
 def check_table(explanation: Explanation) -> Table | None:
-    """Mean shares as the ledger says them beside the true ones; None where nothing was checked."""
+    """Mean shares as the report says them beside the true ones; None where nothing was checked."""
     checked = explanation.summary.get("causes", {}).get("checked")
     if not checked:
         return None
@@ -25,7 +25,7 @@ def check_table(explanation: Explanation) -> Table | None:
         Column("said", say("column.share_said")),
         Column("true", say("column.share_true")),
     ]
-    return table(say("causes.check"), columns, records)
+    return table(say("causes.check", checked=count(checked["conflicts"])), columns, records)
 
 
 def _spread(rate: float | None, cases: int) -> str:

@@ -13,7 +13,7 @@ from explanations.report.contrast_table import ContrastRow, Push
 from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, signed_axis, table
 from explanations.report.label_placement import Box, Placement, label_box, place_labels, text_width
 from explanations.report.map_regions import SLIGHT, Frame, frame_of, place_of, weight
-from explanations.report.palette import INK, MUTED
+from explanations.report.palette import FAINT, INK, MUTED, PAPER, ZERO
 from explanations.report.quantities import NOTHING, limit_effect, odds_effect, push, share
 from explanations.report.words import Language, Text, say
 
@@ -99,7 +99,7 @@ def map_layers(
         ),
         y=alt.Y("y:Q", title=say("map.y")[language], scale=_scale(frame.y), axis=signed_axis(7)),
     )
-    dots = base.mark_point(filled=True, opacity=0.8, stroke="white", strokeWidth=1).encode(
+    dots = base.mark_point(filled=True, opacity=0.8, stroke=PAPER, strokeWidth=1).encode(
         size=alt.Size("top:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=list(_DOT_AREA))),
         color=colour or alt.Color("colour:N", scale=None),
         shape=alt.Shape("shape:N", scale=None),
@@ -118,7 +118,7 @@ def map_layers(
 
 def _intervals(base: alt.Chart) -> list[alt.Chart]:
     """Thin lines through each point: how far both pushes could lie from it."""
-    lines = base.mark_rule(strokeWidth=1, color="#9aa5b1", opacity=0.7, tooltip=None, aria=False)
+    lines = base.mark_rule(strokeWidth=1, color=ZERO, opacity=0.7, tooltip=None, aria=False)
     return [lines.encode(x="x_low:Q", x2="x_high:Q"), lines.encode(y="y_low:Q", y2="y_high:Q")]
 
 
@@ -179,15 +179,13 @@ def _bands(frame: Frame) -> alt.Chart:
         {"x": -frame.slight_x, "x2": frame.slight_x, "y": 0, "y2": frame.y[1]},
         {"x": frame.slight_x, "x2": frame.x[1], "y": -frame.slight_y, "y2": frame.slight_y},
     ]
-    band = alt.Chart(alt.InlineData(values=values)).mark_rect(
-        fill="#f1f4f7", clip=True, tooltip=None, aria=False
-    )
+    band = alt.Chart(alt.InlineData(values=values)).mark_rect(fill=FAINT, clip=True, tooltip=None, aria=False)
     encoded: alt.Chart = band.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     return encoded
 
 
 def _zero_lines() -> list[alt.Chart]:
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#9aa5b1", aria=False)
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=ZERO, aria=False)
     return [zero.encode(x="zero:Q"), zero.encode(y="zero:Q")]
 
 

@@ -23,7 +23,7 @@ from explanations.report.exhibits import (
 )
 from explanations.report.palette import INK, MUTED
 from explanations.report.quantities import interval, odds_effect, push
-from explanations.report.words import Language, Text, say
+from explanations.report.words import Language, Text, counted, say
 
 _ROW_HEIGHT = 26
 
@@ -104,7 +104,8 @@ def _bars(
 ) -> list[dict[str, Any]]:
     bars = [_bar(row.label, row.family, row.release, colours[row.family.en]) for row in rows if row.release]
     if rest:
-        bars.append(_bar(say("contrast.rest", features=str(others)), say("contrast.several"), rest, MUTED))
+        label = counted("contrast.rest", str(others), features=str(others))
+        bars.append(_bar(label, say("contrast.several"), rest, MUTED))
     return bars
 
 

@@ -21,7 +21,7 @@ DEPENDENCES = 6
 
 def detail_charts(subject: Subject) -> dict[str, Chart]:
     """The charts by name; by month only where the book has dates."""
-    explanation, level = subject.explanation, _level(subject)
+    explanation, level = subject.explanation, subject.level
     main, _, _ = main_rows(subject.rows, STRIPS)
     charts = {"swarm": swarm_chart(explanation, main, subject.undated, subject.currency)}
     shown = dependences(explanation, subject.rows, DEPENDENCES, level)
@@ -44,8 +44,3 @@ def detail_said(subject: Subject) -> dict[str, Any]:
         "push_segments": segments,
         "segments_note": say("push_segments.note"),
     }
-
-
-def _level(subject: Subject) -> float:
-    """Coverage of the intervals, as the explanation took its own."""
-    return float(subject.summary["parameters"].get("explanations.bootstrap_level", 0.95))

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explanations.bootstrap import mean_interval
 from explanations.explanation import Explanation
+from explanations.intervals.bootstrap import mean_interval
 from explanations.report.words import Text, same
 from features.catalogue import Feature
 

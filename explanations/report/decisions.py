@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from explanations.report.exhibits import Column, Table, table
 from explanations.report.quantities import NOTHING, count, share
 from explanations.report.words import Text, named, same, say, say_of
 
@@ -83,6 +86,34 @@ def funnel_stages(funnel: pd.DataFrame, undated: bool) -> tuple[Stage, ...]:
     by_rule = [stage for stage in counts if stage not in _STAGES]
     order = [*_STAGES[:3], *sorted(by_rule, key=lambda stage: -counts[stage]), _STAGES[3]]
     return tuple(_stage(stage, counts, undated) for stage in order if stage in counts)
+
+
+def funnel_table(stages: Sequence[Stage]) -> Table:
+    """The funnel as a plain table."""
+    columns = [
+        Column("name", say("funnel.stage"), numeric=False),
+        Column("count", say("matrix.requests")),
+        Column("part", say("funnel.part")),
+    ]
+    return table(say("funnel.caption"), columns, [vars(stage) for stage in stages])
+
+
+def matrix_table(rows: Sequence[MatrixRow], oracle: bool) -> Table:
+    """The matrix of decisions as a plain table."""
+    rates = (
+        {"observed": "matrix.bad_observed", "oracle": "matrix.bad_oracle"}
+        if oracle
+        else {"observed": "matrix.bad"}
+    )
+    columns = [Column("name", say("matrix.decile"), numeric=False)]
+    records: list[dict[str, Any]] = [{"name": row.name} for row in rows]
+    for place, group in enumerate(("released", "refused", "conflict")):
+        for figure, head in {"requests": "matrix.requests", **rates}.items():
+            key = f"{group}_{figure}"
+            columns.append(Column(key, say("matrix.group", group=say(f"matrix.{group}"), figure=say(head))))
+            for record, row in zip(records, rows, strict=True):
+                record[key] = getattr(row.cells[place], figure)
+    return table(say("matrix.caption"), columns, records)
 
 
 def decision_matrix(matrix: pd.DataFrame) -> tuple[MatrixRow, ...]:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explanations.cluster_means import GroupMeans, group_means
 from explanations.explanation import Explanation
-from explanations.proportions import wilson
+from explanations.intervals.cluster_means import GroupMeans, group_means
+from explanations.intervals.proportions import wilson
 from explanations.report.contrast_table import ContrastRow, by_score
 from explanations.report.exhibits import Record
 from explanations.report.quantities import (

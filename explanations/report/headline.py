@@ -9,17 +9,30 @@ from typing import Any
 
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import ContrastRow, gap
-from explanations.report.quantities import count, odds_effect, push, share
+from explanations.report.quantities import count, large_money, push, share
 from explanations.report.words import Text, joined, named, same, say, say_of
+
+ALIKE = 0.8
+"""Two rates are alike where the smaller is this share of the larger or more (the four-fifths rule)."""
 
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """A figure with its name and what it is a part of or rests on."""
+    """A figure with its name and what it is a part of or rests on.
+
+    Attributes:
+        name: What it is.
+        value: The figure.
+        note: What it is a part of or rests on.
+        proof: Name of the section that shows where it comes from.
+        tone: `against` or `favour` where it speaks of those refused or of good customers.
+    """
 
     name: Text
-    value: str
+    value: Text
     note: Text
+    proof: str
+    tone: str = ""
 
 
 def answer(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[Text, ...]:
@@ -35,39 +48,45 @@ def answer(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[Text,
         favoured=count(counts["favoured"]),
         conflicts=count(counts["conflicts"]),
         share=share(counts["conflicts"], counts["favoured"]),
+        **({} if undated else {"borrowers": count(explanation.conflicts["borrower_id"].nunique())}),
     )
-    told = (how_many, _how_bad(explanation.summary["bad_rates"]), _why(rows))
+    told = (
+        joined([how_many, *_base(counts, undated)], en=" ", zh=""),
+        joined([_how_bad(explanation.summary), *_against_cutoff(explanation)], en=" ", zh=""),
+        _why(rows),
+    )
     means = explanation.summary.get("causes", {}).get("mean_share")
     return (*told, _to_blame(means)) if means else told
 
 
-def key_figures(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[KeyFigure, ...]:
-    """The figures that one wants first."""
+def key_figures(explanation: Explanation) -> tuple[KeyFigure, ...]:
+    """The figures that one wants first: from requests to refusals, what these would have been, the phantom limit."""
     summary = explanation.summary
-    counts, rates = summary["counts"], summary["bad_rates"]
+    counts = summary["counts"]
     figures = [
         KeyFigure(
             say_of(is_undated(summary), "key.requests"),
-            count(counts["requests"]),
+            same(count(counts["requests"])),
             say("key.borrowers", borrowers=count(summary["borrowers"])),
+            "funnel",
         ),
         KeyFigure(
             say("key.favoured"),
-            count(counts["favoured"]),
+            same(count(counts["favoured"])),
             say("key.of_requests", share=share(counts["favoured"], counts["requests"])),
+            "funnel",
         ),
         KeyFigure(
             say("key.conflicts"),
-            count(counts["conflicts"]),
+            same(count(counts["conflicts"])),
             say("key.of_favoured", share=share(counts["conflicts"], counts["favoured"])),
+            "funnel",
+            "against",
         ),
-        _bad_figure(rates, "conflict"),
-        _bad_figure(rates, "reference"),
     ]
-    if rows:
-        total = gap(rows)
-        figures.append(KeyFigure(say("key.gap"), push(total), say("key.gap_note", odds=odds_effect(total))))
-    return tuple(figures)
+    if summary["refused_outcomes"]["known"]:
+        figures += _fared(summary)
+    return tuple(figures + _phantom_figure(summary))
 
 
 def which_book(summary: dict[str, Any]) -> Text:
@@ -98,6 +117,7 @@ def absent(explanation: Explanation) -> tuple[Text, ...]:
         and not any("cap" in key for key in summary["counts"]["conflicts_by"]),
         "limit_before": len(explanation.conflicts) > 0
         and bool(explanation.conflicts["limit_before"].isna().all()),
+        "recourse": is_undated(summary) and explanation.recourse is None,
     }
     return tuple(say(f"absent.{name}") for name, holds in missing.items() if holds)
 
@@ -112,22 +132,44 @@ def has_oracle(summary: dict[str, Any]) -> bool:
     return any(_known(rates.get("oracle_rate")) for rates in summary["bad_rates"].values())
 
 
-def _how_bad(rates: dict[str, dict[str, Any]]) -> Text:
-    conflict, reference = rates["conflict"], rates["reference"]
-    for key, statement in (("oracle_rate", "answer.rates_oracle"), ("rate", "answer.rates_observed")):
-        bad, usual = conflict.get(key), reference.get(key)
-        if not (_known(bad) and _known(usual)):
-            continue
-        times = say("answer.times", factor=f"{bad / usual:.1f}") if usual else same("–")
-        return say(
-            statement,
-            conflict=share(bad),
-            reference=share(usual),
-            times=times,
-            known=count(conflict["known"]),
-            reference_known=count(reference["known"]),
-        )
-    return say("answer.rates_unknown")
+def _base(counts: dict[str, Any], undated: bool) -> tuple[Text, ...]:
+    """How often all others are refused; nothing where all are favoured."""
+    others = counts["requests"] - counts["favoured"]
+    if not others:
+        return ()
+    base, rate = (counts["refused"] - counts["conflicts"]) / others, counts["conflicts"] / counts["favoured"]
+    alike = min(base, rate) >= ALIKE * max(base, rate)
+    return (say_of(undated, "answer.base_alike" if alike else "answer.base", other=share(base)),)
+
+
+def _against_cutoff(explanation: Explanation) -> tuple[Text, ...]:
+    """Whether the refused are as a group above the cut-offs in force; nothing where no outcome is known."""
+    fared = explanation.summary["refused_outcomes"]
+    if not fared["known"]:
+        return ()
+    cutoff = float(explanation.conflicts["cutoff"].mean())
+    where = "above" if fared["bad"] / fared["known"] > cutoff else "within"
+    return (say(f"answer.{where}_cutoff", cutoff=share(cutoff)),)
+
+
+def _how_bad(summary: dict[str, Any]) -> Text:
+    """How many of the refused would have gone bad, and how many would not."""
+    fared, rates = summary["refused_outcomes"], summary["bad_rates"]["reference"]
+    if not fared["known"]:
+        return say("answer.rates_unknown")
+    besides = (
+        {"known": count(fared["known"])}
+        if fared["by"] == "observed"
+        else {"refused": share(summary["bad_rates"]["refused"]["oracle_rate"])}
+    )
+    return say(
+        f"answer.rates_{fared['by']}",
+        bad=count(fared["bad"]),
+        good=count(fared["good"]),
+        conflict=share(fared["bad"], fared["known"]),
+        reference=share(rates["oracle_rate" if fared["by"] == "oracle" else "rate"]),
+        **besides,
+    )
 
 
 def _why(rows: Sequence[ContrastRow]) -> Text:
@@ -154,14 +196,46 @@ def _to_blame(mean_share: dict[str, float]) -> Text:
     return say("answer.causes", causes=joined(parts))
 
 
-def _bad_figure(rates: dict[str, dict[str, Any]], cohort: str) -> KeyFigure:
-    rate = rates[cohort]
-    name, known = say(f"key.bad_{cohort}"), count(rate["known"])
-    if _known(rate.get("oracle_rate")):
-        return KeyFigure(
-            name, share(rate["oracle_rate"]), say("key.oracle", rate=share(rate["rate"]), known=known)
+def _fared(summary: dict[str, Any]) -> list[KeyFigure]:
+    """Those refused who would have gone bad, and the good customers lost."""
+    fared = summary["refused_outcomes"]
+    by_oracle, known = fared["by"] == "oracle", count(fared["known"])
+    rate = share(fared["bad"], fared["known"])
+    ends = {end: count(fared[f"bad_{end}"]) for end in ("low", "high")}
+    bad = say("key.bad_by_oracle", share=rate, **ends)
+    good = say("key.good_by_oracle", amount=large_money(fared["good_amount"], str(summary["currency"])))
+    if not by_oracle:
+        bad, good = (
+            say("key.bad_by_observed", share=rate, known=known, **ends),
+            say("key.good_by_observed", known=known),
         )
-    return KeyFigure(name, share(rate["rate"]), say("key.observed", known=known))
+    return [
+        KeyFigure(
+            say("key.bad" if by_oracle else "key.bad_observed"),
+            same(count(fared["bad"])),
+            bad,
+            "funnel",
+            "against",
+        ),
+        KeyFigure(
+            say("key.good" if by_oracle else "key.good_observed"),
+            same(count(fared["good"])),
+            good,
+            "funnel",
+            "favour",
+        ),
+    ]
+
+
+def _phantom_figure(summary: dict[str, Any]) -> list[KeyFigure]:
+    phantom = summary.get("phantom")
+    if not phantom:
+        return []
+    undated = is_undated(summary)
+    asked = {} if undated else {"asked": share(phantom["asked_share"], digits=0)}
+    note = say_of(undated, "key.phantom_note", borrowers=count(phantom["refused"]), **asked)
+    amount = large_money(phantom["phantom"], str(summary["currency"]))
+    return [KeyFigure(say("key.phantom"), amount, note, "remedies", "against")]
 
 
 def _known(rate: float | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import jinja2
 import pandas as pd
@@ -15,15 +16,27 @@ from explanations.report.headline import is_undated
 from explanations.report.page import TEMPLATES
 from explanations.report.palette import FONTS, INK
 from explanations.report.quantities import money
+from explanations.report.reason_sentences import LENDERS_OWN
 from explanations.report.words import Language, say, say_of
 
 MOST_REASONS = 4
 MOST_WAYS = 3
-LENDERS_OWN = ("R18", "R20")
-"""Causes on the lender's side that a borrower is told: a standard that changed, data that were older."""
+
+When = Literal["now", "later", "never"]
+"""Whether a release is possible now, with time, or by nothing that the borrower can do."""
 
 _SLOT = "\x00"
-_HEADS = ("reasons", "ways", "ways_text", "way_text", "ways_note", "person", "data")
+_HEADS = (
+    "reasons",
+    "ways",
+    "ways_text",
+    "way_text",
+    "ways_later",
+    "later_text",
+    "ways_note",
+    "person",
+    "data",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def notice_html(
     undated = is_undated(explanation.summary)
     asked_on = None if pd.isna(conflict["requested_on"]) else str(conflict["requested_on"])[:10]
     currency = str(explanation.summary["currency"])
-    possible, ways = _ways(explanation, request_id, language)
+    when, ways = _ways(explanation, request_id, language)
 
     def text(name: str, **values: str) -> str:
         return say_of(undated, f"notice.{name}", **values)[language]
@@ -84,11 +97,11 @@ def notice_html(
         date=Part(text("date", date=day)) if day else _part("date", "", language),
         dear=text("dear"),
         decision=told,
-        limit=text("limit", limit=money(float(conflict["limit_after"]), currency)),
+        limit=text("limit", limit=money(float(conflict["limit_recorded"]), currency)),
         reasons=_sentences(explanation, request_id, language),
         lenders_own=_lenders_own(explanation, request_id, language),
         ways=ways,
-        possible=possible,
+        when=when,
         person=around("person_text"),
         data=around("data_text"),
         words={name: text(name) for name in _HEADS},
@@ -140,15 +153,19 @@ def _reasons(explanation: Explanation, request_id: int, side: str) -> pd.DataFra
     return reasons[here].sort_values("rank", kind="stable")
 
 
-def _ways(explanation: Explanation, request_id: int, language: Language) -> tuple[bool, list[str]]:
-    """Whether anything that the borrower can do helps, and the ways, smallest change first; or that none does."""
+def _ways(explanation: Explanation, request_id: int, language: Language) -> tuple[When, list[str]]:
+    """When a release is possible by what the borrower can do, and the ways to it, smallest change first."""
     recourse = explanation.recourse
     if recourse is None:
-        return False, []
+        return "never", []
     here = recourse[recourse["request_id"] == request_id].sort_values(["option", "step"], kind="stable")
+    if not len(here):
+        return "never", []
     between = "" if language == "zh" else " "
-    ways = here.groupby("option")[language].agg(between.join).tolist() if len(here) else []
-    return bool((here["kind"] != "none").any()), ways[:MOST_WAYS]
+    ways = here.groupby("option")[language].agg(between.join).tolist()
+    waits = (here["kind"] == "wait").groupby(here["option"]).any()
+    when: When = "never" if (here["kind"] == "none").any() else "later" if waits.all() else "now"
+    return when, ways[:MOST_WAYS]
 
 
 def _part(name: str, value: str, language: Language) -> Part:

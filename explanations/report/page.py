@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +15,9 @@ from markupsafe import Markup
 
 from data.atomic import whole_file
 from explanations.explanation import Explanation
-from explanations.report.palette import AGAINST, CHART_CONFIG, FAVOUR, FONTS, INK, LINE, MUTED
+from explanations.report.palette import CHART_CONFIG, FONTS, MUTED
 from explanations.report.plain import report_markdown, report_tables, table_csv
+from explanations.report.schemes import in_variables, scheme_css
 from explanations.report.section import Build, Section, Subject
 from explanations.report.sections import SECTIONS
 from explanations.report.vega import vega_script
@@ -81,21 +84,48 @@ def _page(subject: Subject, sections: Mapping[str, Section], title: Text, cache_
     environment = _environment(subject)
     page: dict[str, object] = {
         "title": {"en": title.en, "zh": title.zh},
-        "config": CHART_CONFIG,
-        "charts": {name: specs for section in sections.values() for name, specs in _specs(section)},
+        "config": in_variables(CHART_CONFIG),
+        "charts": {
+            name: in_variables(specs) for section in sections.values() for name, specs in _specs(section)
+        },
     }
     for section in sections.values():
         page |= section.data
+    style = "\n".join(("", scheme_css(), f":root {{ --fonts: {FONTS}; }}", *map(_text_of, STYLES)))
+    scripts = [vega_script(cache_folder), "\n".join(map(_text_of, SCRIPTS))]
     return environment.get_template("report.html").render(
         sections=[Laid(name, _laid_out(environment, name, section)) for name, section in sections.items()],
         page_title=title,
         menu=len(sections) > 2,
         page_data=script_json(page),
-        libraries=vega_script(cache_folder),
-        style="\n".join(map(_text_of, STYLES)),
-        script="\n".join(map(_text_of, SCRIPTS)),
-        fonts=FONTS,
+        style=style,
+        scripts=scripts,
+        security=security_policy(style, scripts),
     )
+
+
+def security_policy(style: str, scripts: Sequence[str]) -> str:
+    """What a browser lets the page do: run these scripts, no others and none made from text; ask no network.
+
+    Charts and bars set their widths and colours in attributes, so these may hold styles; a browser that knows no rule
+    of its own for attributes goes by `style-src`.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {' '.join(map(_digest, scripts))}",
+            f"style-src-elem {_digest(style)}",
+            "style-src-attr 'unsafe-inline'",
+            "style-src 'unsafe-inline'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def script_json(value: object) -> str:
@@ -126,9 +156,7 @@ def _environment(subject: Subject) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=in_variables,
     )
-    environment.globals |= {
-        "say": partial(say_of, subject.undated),
-        "colours": {"ink": INK, "muted": MUTED, "line": LINE, "against": AGAINST, "favour": FAVOUR},
-    }
+    environment.globals |= {"say": partial(say_of, subject.undated), "colours": {"muted": MUTED}}
     return environment

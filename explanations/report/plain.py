@@ -14,7 +14,8 @@ from explanations.report.words import Language, Text, say_of
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 _NUMBER = re.compile(r"[+\-−]?[\d.,]+%?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Some spreadsheets read a sign of full width as the plain one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def report_markdown(
@@ -34,6 +35,8 @@ def report_markdown(
             lines += [f"## {_plain(say_of(undated, f'section.{name}')[language])}", ""]
         for value in section.said.values():
             lines += _told(value, language)
+        for laid in section.tables.values():
+            lines += _table(laid, language)
         for chart in section.charts.values():
             lines += _chart(chart, language, pictures)
     return "\n".join(lines).rstrip() + "\n"
@@ -47,6 +50,7 @@ def report_tables(sections: Mapping[str, Section]) -> dict[str, Table]:
             tables = [one for one in _several(value) if isinstance(one, Table)]
             for place, one in enumerate(tables):
                 found[name if len(tables) == 1 else f"{name}-{place + 1}"] = one
+        found |= section.tables
         found |= {chart.name: chart.table for chart in section.charts.values() if chart.table}
     return found
 
@@ -72,7 +76,7 @@ def _told(value: object, language: Language) -> Iterator[str]:
             yield ""
         elif all(isinstance(one, KeyFigure) for one in value):
             yield from (
-                f"- {_plain(one.name[language])}: **{_plain(one.value)}** ({_plain(one.note[language])})"
+                f"- {_plain(one.name[language])}: **{_plain(one.value[language])}** ({_plain(one.note[language])})"
                 for one in value
             )
             yield ""

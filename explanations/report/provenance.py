@@ -14,7 +14,7 @@ from explanations.report.words import Text, has, joined, named, same, say, say_o
 _SPLITS = ("out_of_time", "calibration", "early_stopping", "train")
 _METRICS = (
     "requests", "reviews", "bad_rate", "mean_pd", "auc", "gini", "ks", "brier", "log_loss",
-    "calibration_slope", "calibration_intercept", "r2", "rmse", "mae", "median_relative_error",
+    "calibration_slope", "calibration_intercept", "r2", "rmse", "mae_log", "mae", "median_relative_error",
 )  # fmt: skip
 # Slopes of the calibration that count as near 1.
 _NEAR_ONE = (0.8, 1.25)
@@ -102,6 +102,8 @@ def cautions(summary: Mapping[str, Any]) -> list[Text]:
     names = ["model", "baselines", "units", "correlated", *(["rules"] if by_rule else [])]
     if summary["source"] == "simulated" or has_oracle(dict(summary)):
         names.insert(1, "observed")
+    unknowable = "unknowable_oracle" if has_oracle(dict(summary)) else "unknowable"
+    names = ["measured", "estimated", unknowable, *names]
     return [say_of(is_undated(dict(summary)), f"caution.{name}") for name in names]
 
 

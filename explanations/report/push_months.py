@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from explanations.explanation import Explanation
-from explanations.proportions import wilson
+from explanations.intervals.proportions import wilson
 from explanations.report.contrast_table import families, family_sums, score_contributions
 from explanations.report.exhibits import Chart, Column, Record, Spec, table
 from explanations.report.palette import AGAINST, INK

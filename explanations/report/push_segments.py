@@ -9,8 +9,9 @@ import numpy as np
 from explanations.explanation import Explanation
 from explanations.report.cause_charts import segments
 from explanations.report.contrast_table import families, family_sums
+from explanations.report.exhibits import Column, Table, table
 from explanations.report.quantities import count, push
-from explanations.report.words import Text
+from explanations.report.words import Text, say
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,23 @@ class PushSegments:
 
     families: tuple[Text, ...]
     rows: tuple[SegmentRow, ...]
+
+
+def segments_plainly(shown: PushSegments) -> Table:
+    """The same as a plain table."""
+    keys = [f"family-{place}" for place, _ in enumerate(shown.families)]
+    columns = [
+        Column("name", say("column.segment"), numeric=False),
+        Column("conflicts", say("column.conflicts")),
+        Column("total", say("push_segments.all_pushes")),
+        *(Column(key, family) for key, family in zip(keys, shown.families, strict=True)),
+    ]
+    records = [
+        {"name": row.name, "conflicts": row.conflicts, "total": row.total}
+        | {key: cell.text for key, cell in zip(keys, row.cells, strict=True)}
+        for row in shown.rows
+    ]
+    return table(say("push_segments.title"), columns, records)
 
 
 def push_segments(explanation: Explanation) -> PushSegments:

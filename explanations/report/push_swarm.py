@@ -24,7 +24,7 @@ from explanations.report.exhibits import (
     signed_axis,
     table,
 )
-from explanations.report.palette import INK, LOW_TO_HIGH, UNKNOWN
+from explanations.report.palette import INK, LOW_TO_HIGH, PAPER, UNKNOWN, ZERO
 from explanations.report.quantities import count, push, share, with_unit
 from explanations.report.words import Language, say, say_of
 
@@ -83,7 +83,7 @@ def swarm_chart(explanation: Explanation, rows: Sequence[ContrastRow], undated: 
         note=say_of(undated, "swarm.note"),
         description=description,
         specs=in_both(
-            lambda language: _strips(records, heads, edges, undated, language),
+            lambda language: _strips(heads, edges, language),
             description,
             {"strips": records},
         ),
@@ -146,9 +146,7 @@ def _records(
     return records
 
 
-def _strips(
-    records: Sequence[Record], heads: Sequence[Record], edges: Floats, undated: bool, language: Language
-) -> Picture:
+def _strips(heads: Sequence[Record], edges: Floats, language: Language) -> Picture:
     rows = len(heads)
     rest = {**row_labels("rows").to_dict(), "values": list(range(rows)), "labelOverlap": False}
     up = alt.Y(
@@ -166,19 +164,21 @@ def _strips(
         alt.Tooltip("conflicts:N", title=say("column.conflicts")[language]),
         alt.Tooltip("value:N", title=say("swarm.value")[language]),
     ]
-    scale = alt.Scale(domain=[0, 0.5, 1], range=list(LOW_TO_HIGH), interpolate="rgb")
+    scale = alt.Scale(type="quantize", domain=[0, 1], range=list(LOW_TO_HIGH))
     colour = alt.condition(
         "isValid(datum.place)", alt.Color("place:Q", scale=scale, legend=None), alt.value(UNKNOWN)
     )
-    zero = alt.Chart(alt.InlineData(values=[{"low": 0}])).mark_rule(color="#9aa5b1", aria=False)
+    zero = alt.Chart(alt.InlineData(values=[{"low": 0}])).mark_rule(color=ZERO, aria=False)
     strips = alt.Chart(alt.NamedData("strips")).mark_rect(cornerRadius=1)
     strips = strips.encode(x=across, x2="high:Q", y=up, y2="foot:Q", color=colour, tooltip=tooltip)
     ends = [{**head, "top": head["order"] - 0.42, "foot": head["order"] + 0.42} for head in heads]
-    means = alt.Chart(inline(ends, language, "rows")).mark_rule(
-        color=INK, strokeWidth=2, aria=False, tooltip=None
-    )
-    means = means.encode(x="mean:Q", y=up, y2="foot:Q")
-    return alt.layer(zero.encode(x="low:Q"), strips, means, width="container", height=_ROW_HEIGHT * rows)
+    means = alt.Chart(inline(ends, language, "rows")).encode(x="mean:Q", y=up, y2="foot:Q")
+    # On paper of its own the line can be seen on a strip of any colour.
+    lines = [
+        means.mark_rule(color=colour, strokeWidth=width, aria=False, tooltip=None)
+        for colour, width in ((PAPER, 5), (INK, 2))
+    ]
+    return alt.layer(zero.encode(x="low:Q"), strips, *lines, width="container", height=_ROW_HEIGHT * rows)
 
 
 def _summary(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from explanations.report.words import Text, has, same, say
+from explanations.report.words import Text, counted, has, same, say
 
 NOTHING = "–"
 _SYMBOLS = {"RMB": "¥", "CNY": "¥", "TWD": "NT$", "USD": "US$", "EUR": "€", "GBP": "£"}
@@ -41,6 +41,21 @@ def money(value: float | None, currency: str) -> str:
         return NOTHING
     sign = "−" if round(value) < 0 else ""
     return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{abs(value):,.0f}"
+
+
+def large_money(value: float | None, currency: str) -> Text:
+    """An amount in the words in which each language counts large sums: millions, or 万 and 亿."""
+    if value is None or not known(value) or abs(value) < 1e6:
+        return same(money(value, currency))
+    sign = ("−" if value < 0 else "") + _SYMBOLS.get(currency, f"{currency} ")
+    size = abs(value)
+    english = ("billion", size / 1e9) if size >= 1e9 else ("million", size / 1e6)
+    wan = size < 1e8
+    chinese = f"{size / 1e4:,.0f}" if wan else f"{size / 1e8:,.2f}"
+    return Text(
+        say(f"money.{english[0]}", amount=f"{sign}{english[1]:,.1f}").en,
+        say("money.million" if wan else "money.billion", amount=f"{sign}{chinese}").zh,
+    )
 
 
 def push(value: float | None, digits: int = 2) -> str:
@@ -99,8 +114,8 @@ def with_unit(value: float | None, unit: str, currency: str) -> Text:
         return say("value.yes" if value else "value.no")
     if not kind:
         return same(number(value))
-    key = f"value.{kind}_one" if value == 1 and has(f"value.{kind}_one") else f"value.{kind}"
-    return say(key, value=number(value)) if has(key) else same(f"{number(value)} {unit}")
+    key, figure = f"value.{kind}", number(value)
+    return counted(key, figure, value=figure) if has(key) else same(f"{figure} {unit}")
 
 
 def unit_name(unit: str, currency: str) -> Text:

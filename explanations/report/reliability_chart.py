@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, table
-from explanations.report.palette import FAVOUR
+from explanations.report.palette import FAVOUR, ZERO
 from explanations.report.quantities import count, share
 from explanations.report.words import Language, say, say_of
 
@@ -58,7 +58,7 @@ def _reliability(records: Sequence[Record], columns: Sequence[Column], language:
     up = alt.Y("bad:Q", title=say("reliability.y")[language], scale=scale, axis=axis)
     ends: list[Record] = [{"pd": 0, "bad": 0}, {"pd": top, "bad": top}]
     ideal = alt.Chart(alt.InlineData(values=ends))
-    diagonal = ideal.mark_line(color="#9aa5b1", strokeDash=[4, 4], tooltip=None, aria=False)
+    diagonal = ideal.mark_line(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False)
     diagonal = diagonal.encode(x=across, y=up)
     base = alt.Chart(inline(records, language)).encode(
         x=across,

@@ -8,8 +8,8 @@ from explanations.explanation import Explanation
 from explanations.report.contrast_table import label_of
 from explanations.report.quantities import NOTHING, fixed, is_flag, known, share, with_unit
 from explanations.report.words import Text, joined, same, say
-from explanations.rule_candidates import CUTOFF
-from explanations.rules import Condition, Figures, Rule, told_of
+from explanations.rules.candidates import CUTOFF
+from explanations.rules.surrogate import Condition, Figures, Rule, told_of
 from features.catalogue import Catalogue
 
 
@@ -72,6 +72,8 @@ def _told(condition: Condition) -> dict[str, Any]:
         "operator": condition.operator,
         "value": condition.value,
         "unit": measure.unit,
+        "sign": measure.sign,
+        "whole": measure.whole,
         "or_unknown": condition.or_unknown,
     }
 

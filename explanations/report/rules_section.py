@@ -7,7 +7,7 @@ from explanations.report.quantities import count
 from explanations.report.rule_sentences import conditions_text, interval_of, share_of
 from explanations.report.section import Section, Subject
 from explanations.report.words import Text, say, say_of
-from explanations.rules import Figures, RuleSet
+from explanations.rules.surrogate import Figures, RuleSet
 
 
 def rules_section(subject: Subject) -> Section | None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import ContrastRow, contrast_rows, families
-from explanations.report.exhibits import Chart, Spec
+from explanations.report.exhibits import Chart, Spec, Table
 from explanations.report.headline import has_oracle, is_undated
-from explanations.report.palette import family_colours
+from explanations.report.palette import Colour, family_colours
 from explanations.report.words import Language
 
 
@@ -27,7 +27,7 @@ class Subject:
         return tuple(contrast_rows(self.explanation))
 
     @cached_property
-    def colours(self) -> dict[str, str]:
+    def colours(self) -> Mapping[str, Colour]:
         """Colour of each family of features, by its English name."""
         return family_colours(families(self.explanation))
 
@@ -40,6 +40,11 @@ class Subject:
     def currency(self) -> str:
         """The book's currency."""
         return str(self.summary["currency"])
+
+    @property
+    def level(self) -> float:
+        """Coverage of the intervals."""
+        return float(self.summary["parameters"].get("explanations.bootstrap_level", 0.95))
 
     @property
     def undated(self) -> bool:
@@ -61,12 +66,14 @@ class Section:
         charts: Its charts, which its template places by their name.
         specs: Further charts, which have no table of their own, by name.
         data: What the page's script reads, by name.
+        tables: Figures that its template lays out in its own way, for the texts and files that have no such layout.
     """
 
     said: Mapping[str, Any] = field(default_factory=dict)
     charts: Mapping[str, Chart] = field(default_factory=dict)
     specs: Mapping[str, Mapping[Language, Spec]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
 
 
 Build = Callable[[Subject], Section | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explanations.explanation import Explanation
 from explanations.report.case_section import cases_section
 from explanations.report.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
 from explanations.report.cause_check_text import check_table, check_text
@@ -11,23 +12,34 @@ from explanations.report.conflict_map import conflict_map, size_legend
 from explanations.report.contrast_chart import contrast_chart
 from explanations.report.contrast_detail import detail_charts, detail_said
 from explanations.report.contrast_table import ContrastRow, by_score, families, family_rows, gap, main_rows
-from explanations.report.decisions import FEW, FEW_TRUE, decision_matrix, funnel_stages
+from explanations.report.decisions import (
+    FEW,
+    FEW_TRUE,
+    decision_matrix,
+    funnel_stages,
+    funnel_table,
+    matrix_table,
+)
 from explanations.report.distribution_chart import distribution_chart
 from explanations.report.distributions import main_distributions
+from explanations.report.fairness_section import fairness_section
+from explanations.report.first_screen import cause_parts, top_features
 from explanations.report.headline import absent, answer, key_figures, which_book
 from explanations.report.map_regions import PLACES, frame_of, place_of, weight
 from explanations.report.palette import CAUSE_COLOURS
+from explanations.report.performance_section import models_section, performance_section
 from explanations.report.provenance import (
-    calibration_comment,
     cautions,
     parameters_table,
-    performance_table,
     sources_table,
     terms,
     versions_table,
 )
+from explanations.report.push_segments import segments_plainly
 from explanations.report.quantities import count, push
-from explanations.report.reliability_chart import reliability_chart
+from explanations.report.reasons_section import reasons_section
+from explanations.report.recourse_section import recourse_section
+from explanations.report.remedies_section import first_remedies, remedies_section
 from explanations.report.rules_section import rules_section
 from explanations.report.section import Build, Section, Subject
 from explanations.report.words import Text, joined, say, say_of
@@ -37,12 +49,19 @@ DISTRIBUTIONS = 6
 
 
 def answer_section(subject: Subject) -> Section:
-    """The question, the answer in sentences and key figures."""
+    """The answer in sentences and key figures, what separates and what is to blame, and what to do."""
     explanation = subject.explanation
+    sentences, drawn = answer(explanation, subject.rows), top_features(subject)
+    # What is drawn beside them need not be said twice on the page; a page without pictures says it.
+    shown = 2 if drawn else 3
     said = {
         "book": which_book(subject.summary),
-        "answer": answer(explanation, subject.rows),
-        "key_figures": key_figures(explanation, subject.rows),
+        "answer": sentences[:shown],
+        "in_words": sentences[shown:],
+        "key_figures": key_figures(explanation),
+        "top_features": drawn,
+        "cause_parts": cause_parts(subject),
+        "to_do": first_remedies(subject),
         "absent": absent(explanation),
     }
     return Section(said)
@@ -50,13 +69,17 @@ def answer_section(subject: Subject) -> Section:
 
 def funnel_section(subject: Subject) -> Section:
     """From all requests to the cohorts, and the matrix of decisions."""
+    stages = funnel_stages(subject.explanation.funnel, subject.undated)
+    matrix = decision_matrix(subject.explanation.decision_matrix)
     said = {
-        "funnel": funnel_stages(subject.explanation.funnel, subject.undated),
-        "matrix": decision_matrix(subject.explanation.decision_matrix),
+        "funnel": stages,
+        "funnel_notes": _funnel_notes(subject),
+        "matrix": matrix,
         "matrix_text": _matrix_text(subject.undated, subject.oracle),
         "has_oracle": subject.oracle,
     }
-    return Section(said)
+    plain = {"funnel": funnel_table(stages), "decision_matrix": matrix_table(matrix, subject.oracle)}
+    return Section(said, tables=plain)
 
 
 def map_section(subject: Subject) -> Section:
@@ -84,23 +107,26 @@ def contrast_section(subject: Subject) -> Section:
         reference=count(len(explanation.reference)),
         gap=push(gap(rows)),
     )
-    return Section({"contrast_text": text} | detail_said(subject), charts | detail_charts(subject))
+    detail = detail_said(subject)
+    plain = {"push_segments": segments_plainly(detail["push_segments"])}
+    return Section({"contrast_text": text} | detail, charts | detail_charts(subject), tables=plain)
 
 
 def causes_section(subject: Subject) -> Section:
     """Which causes are to blame, when and for whom, and how right that is."""
     explanation, causes = subject.explanation, subject.explanation.causes
     told = causes is not None and len(causes) > 0
+    lacking = [
+        say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
+        for name in subject.summary.get("causes", {}).get("not_identifiable", {})
+    ]
     charts = {}
     if causes is not None and told:
-        charts["causes"] = overall_chart(explanation, causes)
+        charts["causes"] = overall_chart(explanation)
         charts["causes-by-month"] = monthly_chart(explanation, causes)
     said = {
-        "causes_text": say("section.causes_text", conflicts=count(len(explanation.conflicts))),
-        "causes_lacking": [
-            say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
-            for name in subject.summary.get("causes", {}).get("not_identifiable", {})
-        ],
+        "causes_text": _causes_text(explanation, told, bool(lacking), subject.undated),
+        "causes_lacking": lacking,
         "cause_segments": segments_table(explanation, causes) if causes is not None and told else None,
         "cause_legend": [(say(f"cause.{name}"), colour) for name, colour in CAUSE_COLOURS.items()],
         "freshness": freshness_table(explanation),
@@ -116,20 +142,6 @@ def distributions_section(subject: Subject) -> Section:
     return Section(
         charts={f"distribution-{i}": distribution_chart(i, features) for i, features in enumerate(shown)}
     )
-
-
-def models_section(subject: Subject) -> Section:
-    """How good both models are."""
-    explanation = subject.explanation
-    charts = {}
-    if len(explanation.reliability):
-        charts["reliability"] = reliability_chart(explanation.reliability, subject.undated)
-    said = {
-        "models_text": say_of(subject.undated, f"section.models_{'oracle' if subject.oracle else 'text'}"),
-        "performance": [performance_table(explanation, model) for model in ("release", "limit")],
-        "slope_text": calibration_comment(explanation),
-    }
-    return Section(said, charts)
 
 
 def provenance_section(subject: Subject) -> Section:
@@ -152,12 +164,37 @@ SECTIONS: dict[str, Build] = {
     "contrast": contrast_section,
     "rules": rules_section,
     "causes": causes_section,
+    "remedies": remedies_section,
+    "reasons": reasons_section,
+    "recourse": recourse_section,
     "distributions": distributions_section,
     "cases": cases_section,
     "models": models_section,
+    "performance": performance_section,
+    "fairness": fairness_section,
     "provenance": provenance_section,
 }
 """All sections by name, in the order of the page."""
+
+
+def _causes_text(explanation: Explanation, told: bool, lacking: bool, undated: bool) -> Text:
+    """How the causes were found, or why none are told."""
+    if told:
+        return say("section.causes_text", conflicts=count(len(explanation.conflicts)))
+    return say("section.causes_none") if lacking else say_of(undated, "section.nothing")
+
+
+def _funnel_notes(subject: Subject) -> list[Text]:
+    """What refuses the conflicts besides what they stand under, and how many of them the lender had paid out."""
+    summary = subject.summary
+    notes: list[Text] = []
+    kinds = summary.get("refused_for")
+    if kinds and not subject.undated:
+        notes.append(say("funnel.kinds", **{kind: count(number) for kind, number in kinds.items()}))
+    paid_out = summary["bad_rates"]["conflict"]["known"]
+    if paid_out and not subject.undated:
+        notes.append(say("funnel.lender", known=count(paid_out)))
+    return notes
 
 
 def _matrix_text(undated: bool, oracle: bool) -> Text:
@@ -177,6 +214,8 @@ def _reading(rows: Sequence[ContrastRow]) -> list[tuple[Text, Text]]:
         there = [row.label for row in ordered if place_of(row, frame) == place]
         if there:
             shown.append((say(f"place.{place}"), say(f"map.{place}", features=joined(there[:5]))))
+        elif place == "praised_then_refused":
+            shown.append((say(f"place.{place}"), say("map.none_praised_then_refused")))
     return shown
 
 

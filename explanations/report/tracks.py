@@ -12,11 +12,10 @@ from typing import Any
 from altair import SCHEMA_URL
 
 from explanations.report.exhibits import Column, Record, Spec, spoken
-from explanations.report.palette import INK
+from explanations.report.palette import INK, ZERO
 from explanations.report.words import LANGUAGES, Language, Text
 
 _GAP, _HEAD = 14, 20
-ZERO = "#9aa5b1"
 
 
 @dataclass(frozen=True)

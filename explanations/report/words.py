@@ -56,6 +56,16 @@ def say_of(undated: bool, key: str, **values: Text | str) -> Text:
     return say(held_out if undated and has(held_out) else key, **values)
 
 
+def counted(key: str, number: str, **values: Text | str) -> Text:
+    """As `say`, of so many as `number` says; of 1, what is kept under `<key>_one`, if it is.
+
+    Raises:
+        KeyError: there is no such statement.
+    """
+    one = f"{key}_one"
+    return say(one if number == "1" and has(one) else key, **values)
+
+
 def unfilled(undated: bool, key: str) -> Text:
     """As `say_of`, with the {names} left for the page's script to fill.
 

@@ -101,6 +101,15 @@ def test_the_columns_read_are_each_named_once(read: Read) -> None:
             "the feature is in neither model",
         ),
         (
+            {"features": [feature("late", release_sign="+", reason_code="R18")]},
+            "'R18' is no reason for a refusal",
+        ),
+        ({"features": [feature("late", reason_code="R02")]}, "R02 needs a release_sign of + or -"),
+        (
+            {"features": [feature("late", reason_use="C")]},
+            "a `reason_use` says nothing without a `reason_code`",
+        ),
+        (
             {"features": [feature("late", column="L", derive={"how": "sum", "columns": ["a", "b"]})]},
             "a derived feature has neither `column` nor `values`",
         ),

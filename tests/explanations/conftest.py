@@ -14,12 +14,18 @@ import pytest
 from data.mechanisms import CAUSES
 from data.schema import STREAMS
 from explanations.cases import places
-from explanations.cause_tables import with_causes
+from explanations.causes.tables import with_causes
 from explanations.explanation import Explanation
-from explanations.parameters import ExplanationParameters, RuleParameters
-from explanations.rules import with_rules
+from explanations.parameters import ExplanationParameters, ReasonParameters, RuleParameters
+from explanations.reasons.principal_reasons import Found, find_reasons
+from explanations.reasons.principal_reasons import with_reasons as give_reasons
+from explanations.remedies.phantom import with_phantom
+from explanations.remedies.trials import REPLAYED, Asked, with_fresh_stream, with_looser_cutoff, with_remedies
+from explanations.rules.surrogate import with_rules
 from features.catalogue import Catalogue, Feature, own_catalogue
 from models.calibration import Calibration
+from settings import resolved
+from tests.explanations.diagnoses import MAPPED, UNMAPPED, made_diagnostics
 
 RELEASE_PUSHES = {
     "bureau_enq_3m": 0.42, "bureau_lenders": 0.31, "dti_after_draw": 0.27, "mp_apps_30d": 0.21,
@@ -48,6 +54,41 @@ CHECKED = {
     "true": dict(zip(CAUSES, (0.12, 0.18, 0.31, 0.14, 0.05, 0.2), strict=True)),
 }
 RULES = RuleParameters(depth=4, leaf=0.02, precision=0.5, fit_share=0.5, rows=100_000)
+TESTED_REASONS: dict[str, Any] = {
+    "deletion": {
+        "tested": 240,
+        "of": 240,
+        "named": {"share": 0.98, "low": 0.95, "high": 1.0},
+        "first": {"share": 0.5, "low": 0.45, "high": 0.55},
+        "random": {"share": 0.2, "low": None, "high": None},
+    },
+    "stability": {
+        "fits": 3,
+        "compared": 200,
+        "of": 200,
+        "without_rules": 80,
+        "first": {"share": 0.96, "low": 0.9, "high": 0.99},
+        "first_always": {"share": 0.93, "low": 0.9, "high": 0.95},
+        "overlap": {"share": 0.9, "low": 0.88, "high": 0.92},
+        "refused": {"share": 0.91, "low": 0.9, "high": 0.92},
+        "first_without_rules": {"share": 0.85, "low": 0.8, "high": 0.9},
+    },
+}
+REASONS = ReasonParameters(
+    least_share=0.05, least_cause=0.1, tested=20_000, random_choices=2, refits=0, refit_rows=1000
+)
+PARAMETERS = resolved(None, []).explanations.model_copy(
+    update={
+        "bootstrap_draws": 50,
+        "seed": 1,
+        "cause_draws": 1,
+        "checked_conflicts": 0,
+        "rules": RULES,
+        "reasons": REASONS,
+        "cutoff_factors": (0.5, 1.0, 2.0, 4.0),
+        "stability_features": 3,
+    }
+)
 SLOPE, INTERCEPT = 1.08, -0.12
 LARGEST = {
     "d": 90,
@@ -113,14 +154,10 @@ def made_explanation(
     # From a generator of its own, so that the rest stays as it was.
     shares = np.random.default_rng(seed + 1).dirichlet(np.ones(len(CAUSES)), conflicts)
     causes = pd.DataFrame({"request_id": ids[:conflicts], **dict(zip(CAUSES, shares.T, strict=True))})
-    parameters = ExplanationParameters(
-        bootstrap_draws=50,
-        bootstrap_level=0.95,
-        seed=1,
-        cause_draws=1,
-        checked_conflicts=0,
-        cases=200,
-        rules=RULES,
+    made = dataclasses.replace(
+        made,
+        diagnostics=made_diagnostics(catalogue, PARAMETERS, imported, seed),
+        summary=made.summary | {"protected": {"small_cell": 10, **(MAPPED if imported else UNMAPPED)}},
     )
     audit = pd.concat(
         [
@@ -132,16 +169,73 @@ def made_explanation(
                     "limit_change": -0.01 * place,
                     "pd": 0.1,
                     "pd_fresh": 0.08,
+                    "favoured": np.arange(conflicts) % (place + 2) != 0,
+                    "refused": True,
                     "removed": np.arange(conflicts) % (place + 2) == 0,
                 }
             )
             for place, stream in enumerate(STREAMS)
         ]
     )
+    bad = np.where(np.arange(conflicts + reference) % 10 == 0, 1.0, 0.0)
+    asked = Asked(
+        pd.DataFrame(
+            {"request_id": ids, "borrower_id": ids // 2, "conflict": cohort == "conflict", "bad": bad}
+        ),
+        conflicts,
+        reference,
+    )
+    shown = made_limits(80)
     if imported:
-        return with_rules(with_causes(made, None, None, None, parameters), parameters)
-    told = with_rules(with_causes(made, causes, audit, CHECKED, parameters), parameters)
+        told = with_rules(with_causes(made, None, None, None, PARAMETERS), PARAMETERS)
+        told = with_remedies(told, with_looser_cutoff(table, 1.25), asked, PARAMETERS)
+        return with_phantom(told, shown, 80, 80, None, PARAMETERS)
+    told = with_rules(with_causes(made, causes, audit, CHECKED, PARAMETERS), PARAMETERS)
+    again = pd.concat([made_decisions(ids, conflicts), with_fresh_stream(audit)], ignore_index=True)
+    told = with_remedies(told, again, asked, PARAMETERS)
+    told = with_phantom(told, shown, 100, 20_000, pd.Timestamp("2025-12-31"), PARAMETERS)
     return dataclasses.replace(told, timelines=made_timelines(table))
+
+
+def made_decisions(ids: np.ndarray, conflicts: int) -> pd.DataFrame:
+    """Decisions with one cause off at a time: some of the conflicts go, each in another way."""
+    row = np.arange(len(ids))
+    conflict = row < conflicts
+    parts = [
+        pd.DataFrame(
+            {
+                "remedy": cause,
+                "request_id": ids,
+                "favoured": (row % (place + 3) != 0) | (cause == "policy"),
+                "refused": conflict & (row % (place + 4) != 1),
+            }
+        )
+        for place, cause in enumerate(REPLAYED)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def made_limits(borrowers: int) -> pd.DataFrame:
+    """Limits on show, one in four of which would be refused."""
+    row = np.arange(borrowers)
+    rule = np.where(row % 8 == 0, "cap_lenders", np.where(row % 4 == 0, "score", "")).astype(object)
+    limit = 5000.0 + 500.0 * row
+    return pd.DataFrame(
+        {
+            "borrower_id": row + 7,
+            "limit": limit,
+            "available": limit - 100.0 * (row % 5),
+            "pd": 0.02 + 0.001 * row,
+            "cutoff": 0.028,
+            "refused_by": rule,
+            "raised": row % 3 == 0,
+        }
+    )
+
+
+def made_parameters(**changes: Any) -> ExplanationParameters:
+    """Parameters of explanations, some of them changed."""
+    return PARAMETERS.model_copy(update=changes)
 
 
 def made_timelines(conflicts: pd.DataFrame) -> pd.DataFrame:
@@ -259,10 +353,47 @@ def with_letters(explanation: Explanation) -> Explanation:
     )
 
 
+def broken_by(explanation: Explanation) -> dict[str, np.ndarray]:
+    """Which conflicts break each rule: that which refuses, and the cap on lenders by each third besides."""
+    refused_by = explanation.conflicts["refused_by"].to_numpy()
+    rules = ("data_missing", "score", "cap_debt_service", "cap_lenders", "cap_enquiries", "overdue")
+    broken = {rule: refused_by == rule for rule in rules}
+    if "bureau_lenders" in explanation.catalogue:
+        broken["cap_lenders"] |= (np.arange(len(refused_by)) % 3 == 0) & (refused_by == "score")
+    return broken
+
+
+@pytest.fixture(scope="session")
+def tested_reasons() -> dict[str, Any]:
+    """What the summary tells of both tests of the reasons."""
+    return TESTED_REASONS
+
+
+@pytest.fixture(scope="session")
+def parameters() -> ExplanationParameters:
+    """How these explanations are made."""
+    return PARAMETERS
+
+
+@pytest.fixture(scope="session")
+def reasoned(simulated: Explanation) -> tuple[Explanation, Found, dict[str, np.ndarray]]:
+    """The simulated explanation with its reasons, these as arrays, and which rules its conflicts break."""
+    broken = broken_by(simulated)
+    found = find_reasons(simulated, broken, REASONS)
+    assert found is not None
+    return give_reasons(simulated, found, REASONS), found, broken
+
+
 @pytest.fixture(scope="session")
 def explanation_of() -> Callable[..., Explanation]:
     """Makes explanations for the report."""
     return made_explanation
+
+
+@pytest.fixture(scope="session")
+def parameters_of() -> Callable[..., ExplanationParameters]:
+    """Makes parameters of explanations, some of them changed."""
+    return made_parameters
 
 
 @pytest.fixture(scope="session")
@@ -352,6 +483,7 @@ def _conflicts(
             "amount": np.nan if imported else rng.lognormal(8.4, 0.7, number).astype(np.float32),
             "limit_before": np.nan if imported else after / rng.uniform(1.15, 1.8, number),
             "limit_after": after,
+            "limit_recorded": np.round(after * 0.93, -2),
             "limit_score": score,
             "release_margin": margin,
             "pd": probability,
@@ -453,6 +585,7 @@ def _summary(conflicts: pd.DataFrame, matrix: pd.DataFrame, reference: int, impo
             "explanations.bootstrap_draws": 200,
             "explanations.bootstrap_level": 0.95,
             "explanations.seed": 1,
+            "explanations.remedies.cutoff_factor": 1.25,
             "world.terms": [3, 6, 9, 12],
         },
         "versions": {"releasegap": "0.1.0", "lightgbm": "4.7.0"},
@@ -463,6 +596,24 @@ def _summary(conflicts: pd.DataFrame, matrix: pd.DataFrame, reference: int, impo
             "conflicts_by": {str(key): int(by[key]) for key in sorted(by.index)},
             "reference": reference,
             "refused": refused,
+        },
+        "refused_for": {
+            "score_only": int(by.get("score", 0)) // 3,
+            "score_and_rule": int(by.get("score", 0)) - int(by.get("score", 0)) // 3,
+            "rule_only": number - int(by.get("score", 0)) - int(by.get("slip", 0)),
+            "error": int(by.get("slip", 0)),
+        },
+        "refused_outcomes": {
+            "by": "observed" if imported else "oracle",
+            "known": number,
+            "bad": number // 10,
+            "good": number - number // 10,
+            "bad_low": number / 20,
+            "bad_high": number / 5,
+            "good_low": 0.8 * number,
+            "good_high": 0.95 * number,
+            "bad_amount": None if imported else 123_456.0,
+            "good_amount": None if imported else 2_345_678.0,
         },
         "bad_rates": {
             "conflict": rates(0.098 if number else math.nan, number, number if imported else number // 40),
@@ -487,7 +638,14 @@ def _performance(imported: bool) -> pd.DataFrame:
                 "calibration_intercept": -0.03,
             }  # fmt: skip
             rows += [("release", split, population, name, value) for name, value in metrics.items()]
-        metrics = {"reviews": 81234, "r2": 0.93, "rmse": 0.12, "mae": 1432.1, "median_relative_error": 0.062}
+        metrics = {
+            "reviews": 81234,
+            "r2": 0.93,
+            "rmse": 0.12,
+            "mae_log": 0.09,
+            "mae": 1432.1,
+            "median_relative_error": 0.062,
+        }
         rows += [("limit", split, "reviews", name, value) for name, value in metrics.items()]
     return pd.DataFrame(rows, columns=["model", "split", "population", "metric", "value"])
 

@@ -150,6 +150,17 @@ def test_an_imported_book_has_the_features_of_its_mapping_in_its_order(tmp_path)
     assert catalogue["PAY_0"].reason_use == "N"
 
 
+def test_an_imported_feature_may_be_named_for_the_reason_that_its_mapping_says(tmp_path):
+    told = [MAPPED | {"reason_code": "R01"}, MAPPED | {"name": "B", "reason_code": "R17", "reason_use": "C"}]
+    told.append(MAPPED | {"name": "C", "reason_code": None, "reason_use": None})
+    catalogue = catalogue_of(imported({"features": told}, tmp_path))
+    assert [(one.reason_code, one.reason_use) for one in catalogue.features] == [
+        ("R01", "Y"),
+        ("R17", "C"),
+        ("", "N"),
+    ]
+
+
 @pytest.mark.parametrize("mapping", [None, {}, {"features": []}])
 def test_an_imported_book_without_features_is_refused(mapping, tmp_path):
     with pytest.raises(DataFault, match="names no features"):

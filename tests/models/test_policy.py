@@ -141,6 +141,12 @@ def test_a_request_is_refused_exactly_when_a_rule_is_named_and_rows_do_not_touch
     result = decide(requests, matrix, pd_, in_force, missing, PARAMETERS)
     assert (result["refused"] == (result["refused_by"] != "")).all()
     assert set(result["refused_by"]) <= {*REFUSED_BY, ""}
+    # Where the score decides, a PD at the cut-off releases and one above it refuses; elsewhere neither moves anything.
+    score_decides = result["score_decides"].to_numpy()
+    for moved, refuses in ((np.zeros(len(rows)), False), (np.ones(len(rows)), True)):
+        again = decide(requests, matrix, moved, in_force, missing, PARAMETERS)["refused"].to_numpy()
+        assert (again[score_decides] == refuses).all()
+        np.testing.assert_array_equal(again[~score_decides], result["refused"].to_numpy()[~score_decides])
     last = slice(len(rows) - 1, len(rows))
     alone = decide(
         requests[last], snapshots(rows[-1][:4]), pd_[last], in_force[last], missing[last], PARAMETERS

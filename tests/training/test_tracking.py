@@ -222,10 +222,16 @@ def test_note_report_and_figures_are_kept_with_the_run(store: Store, tmp_path: P
         run.log_note("# Answer\n" + "x" * 9_000)
         run.log_artifact(tmp_path / "report.html")
         run.log_figure(tmp_path / "conflict_map.png")
+        (tmp_path / "report.md").write_text(
+            "# A\n\n![A \\[chart\\]](conflict_map.png)\n\na (b.png)\n", "utf-8"
+        )
+        run.log_markdown(tmp_path / "report.md")
         run.log_table(pd.DataFrame({"metric": ["auc"], "value": [0.75]}), "performance.csv")
     client = store.client
     paths = {file.path for folder in (None, "figures") for file in client.list_artifacts(run.run_id, folder)}
-    assert paths == {"report.html", "performance.csv", "figures", "figures/conflict_map.png"}
+    kept = client.download_artifacts(run.run_id, "report.md", str(tmp_path))
+    assert Path(kept).read_text("utf-8") == "# A\n\n![A \\[chart\\]](figures/conflict_map.png)\n\na (b.png)\n"
+    assert paths == {"report.html", "report.md", "performance.csv", "figures", "figures/conflict_map.png"}
     assert Path(client.download_artifacts(run.run_id, "performance.csv", str(tmp_path))).read_text() == (
         "metric,value\nauc,0.75\n"
     )

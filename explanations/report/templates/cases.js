@@ -13,6 +13,8 @@ function casesOf(page, language, redraw) {
   let chosen = 0;
 
   const words = (key, values = {}) => page.words[key][language()].replace(/{(\w+)}/g, (_, name) => values[name]);
+  // Of one, what is kept for one.
+  const counted = (key, number, values) => words(Number(number) === 1 && page.words[`${key}_one`] ? `${key}_one` : key, values);
   // A statement is its own text, or the place of one in both languages.
   const said = (text) => (typeof text === "number" ? texts[text][language()] : text);
   const value = (text) => (text === null ? words("casetext.missing") : said(text));
@@ -150,7 +152,7 @@ function casesOf(page, language, redraw) {
       .sort((a, b) => Math.abs(b.push) - Math.abs(a.push))
       .slice(0, SHOWN);
     const rest = main.reduce((left, step) => left - step.push, output - base);
-    if (others) main.push({ label: words("waterfall.rest", { features: others }), push: rest });
+    if (others) main.push({ label: counted("waterfall.rest", others, { features: others }), push: rest });
     const level = (which, at, text) => ({
       label: words(`waterfall.${model}.${which}`), start: position(at), end: position(at), text, effect: "", kind: which, side: 1,
     });
@@ -196,7 +198,7 @@ function casesOf(page, language, redraw) {
       const track = element("span", "", { class: "track", "aria-hidden": "true" });
       for (const [which, place] of lines) track.append(element("i", "", { class: `line ${which}`, style: `left:${place}%` }));
       if (what !== null) track.append(element("b", "", { style: `left:${at(since)}%;width:${at(on) - at(since)}%` }));
-      entry.append(element("time", on, { datetime: on }), track, element("span", words(`casetime.${kind}`, values), { class: "said" }));
+      entry.append(element("time", on, { datetime: on }), track, element("span", counted(`casetime.${kind}`, lag, values), { class: "said" }));
       return entry;
     });
   }
@@ -221,10 +223,10 @@ function casesOf(page, language, redraw) {
     return [...options].flatMap(([option, steps]) => {
       const entries = element(steps.length > 1 ? "ol" : "ul");
       for (const [, text, days] of steps) {
-        entries.append(element("li", days ? `${said(text)} ${words("casetext.wait", { days })}` : said(text)));
+        entries.append(element("li", days ? `${said(text)} ${counted("casetext.wait", days, { days })}` : said(text)));
       }
       const [, , , pd, cut, smallest, helps] = steps.at(-1);
-      if (!helps) return [entries];
+      if (!helps) return smallest ? [entries, element("p", words("casetext.tried"), { class: "note" })] : [entries];
       const after = words("casetext.after", { pd, cutoff: cut }) + (smallest ? ` ${words("casetext.smallest")}` : "");
       const head = options.size > 1 ? [element("h4", words("casetext.option", { option }))] : [];
       return [...head, entries, element("p", after, { class: "note" })];
@@ -257,6 +259,7 @@ function casesOf(page, language, redraw) {
   if (list) {
     for (const filter of filters) filter.addEventListener("change", refine);
     search.addEventListener("input", refine);
+    search.form.addEventListener("submit", (event) => event.preventDefault());
     list.addEventListener("keydown", move);
     list.addEventListener("click", (event) => {
       const row = event.target.closest("[data-case]");

@@ -44,7 +44,11 @@
   async function draw(place) {
     const name = place.dataset.chart;
     views.get(name)?.finalize();
-    const options = { actions: false, renderer: "svg", config: page.config, tooltip: showTip };
+    const options = {
+      actions: false, renderer: "svg", config: page.config, tooltip: showTip,
+      // The page's policy allows neither code made from text nor further styles.
+      ast: true, defaultStyle: false,
+    };
     const { view } = await window.vegaEmbed(place, { ...page.charts[name][language()], ...datasets(name) }, options);
     views.set(name, view);
   }
@@ -73,19 +77,53 @@
     root.dataset.drawn = tongue;
   }
 
-  function goTo(id) {
-    const section = document.getElementById(id);
-    section.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth" });
-    section.querySelector("h1, h2").focus({ preventScroll: true });
+  function dress(scheme) {
+    root.dataset.scheme = scheme;
+    for (const button of all("[data-set-scheme]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.setScheme === scheme));
+    }
   }
 
-  for (const button of all("[data-goto]")) button.addEventListener("click", () => goTo(button.dataset.goto));
+  function goTo(id) {
+    const place = document.getElementById(id);
+    place.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth" });
+    (place.matches("section") ? place.querySelector("h1, h2") : place).focus({ preventScroll: true });
+  }
+
+  // Which section is being read.
+  const contents = document.querySelector(".contents");
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const link = document.getElementById(`to-${target.id}`);
+        if (!isIntersecting) link.removeAttribute("aria-current");
+        else {
+          link.setAttribute("aria-current", "true");
+          const middle = { x: link.offsetLeft + link.offsetWidth / 2, y: link.offsetTop + link.offsetHeight / 2 };
+          contents.scrollTo(middle.x - contents.clientWidth / 2, middle.y - contents.clientHeight / 2);
+        }
+      }
+    },
+    { rootMargin: "-25% 0px -74% 0px" },
+  );
+  if (contents) all("main > section").forEach((section) => seen.observe(section));
+
+  for (const link of all("[data-goto]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      goTo(link.dataset.goto);
+    });
+  }
   for (const button of all("[data-set-language]")) {
     button.addEventListener("click", () => speak(button.dataset.setLanguage));
+  }
+  for (const button of all("[data-set-scheme]")) {
+    button.addEventListener("click", () => dress(button.dataset.setScheme));
   }
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") tip.hidden = true;
   });
 
+  dress("auto");
   speak((navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en");
 })();

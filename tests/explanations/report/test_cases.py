@@ -90,7 +90,11 @@ def test_the_largest_cause_is_that_of_the_ledger(simulated: Explanation) -> None
     for case in data["cases"][:20]:
         row = simulated.causes[simulated.causes["request_id"] == int(case["id"])].iloc[0]
         largest = CAUSES[int(np.argmax(row[list(CAUSES)].to_numpy(float)))]
-        named = {"residual": "Genuine risk", "policy": "Policy tightened", "data_lag": "Data updated late"}
+        named = {
+            "residual": "Not explained by the five",
+            "policy": "Policy tightened",
+            "data_lag": "Data updated late",
+        }
         if largest in named:
             assert english(data, case["cause"]) == named[largest]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explanations.bootstrap import mean_interval
 from explanations.explanation import Explanation
+from explanations.intervals.bootstrap import mean_interval
 from explanations.report.contrast_table import contrast_rows, family_rows, gap, main_rows, top_shares
 
 

@@ -41,7 +41,7 @@ def test_the_letter_says_what_was_decided_why_and_whom_to_ask(lettered: Explanat
     text = letter(lettered)
     asked_on = str(conflict["requested_on"])[:10]
     assert f"On {asked_on} you asked for {money(conflict['amount'], 'RMB')}." in text
-    assert f"Your credit limit is {money(conflict['limit_after'], 'RMB')}." in text
+    assert f"Your credit limit is {money(conflict['limit_recorded'], 'RMB')}." in text
     assert "Credit enquiries: 7 in 3 months. Lenders with open loans: 5." in text
     assert "Part of this lies with us: Your limit was set on older data." in text
     assert "article 24" in text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +13,9 @@ from explanations.report.page import write_report
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Frame, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OFFLINE = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 DRAWN = "html[data-drawn='{}']"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
-        yield opened
-        opened.close()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +77,7 @@ def test_pointing_at_a_feature_tells_its_definition_and_figures(browser: Browser
     tip = page.locator(".tip")
     assert tip.is_visible()
     assert "Credit enquiries by other lenders in the last 3 months." in tip.inner_text()
-    assert "doubted by both" in tip.inner_text() or "seen only at release" in tip.inner_text()
+    assert "doubted by both" in tip.inner_text() or "weighed only at release" in tip.inner_text()
     page.keyboard.press("Escape")
     assert tip.is_hidden()
     page.close()

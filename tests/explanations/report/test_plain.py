@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explanations.explanation import Explanation
@@ -68,10 +68,13 @@ def test_data_are_no_markup(explanation_of: Callable[..., Explanation], tmp_path
 
 
 @given(st.text(max_size=20))
+@example("=1+1").via("formula")
+@example("＝1+1").via("formula of full width")
+@example("\n=1+1").via("formula on a second line")
 def test_no_cell_is_a_formula(text: str) -> None:
     made = table(same("caption"), [Column("cell", same("head"))], [{"cell": text}])
     rows = list(csv.reader(io.StringIO(table_csv(made), newline="")))
     [cell] = rows[1] if len(rows) > 1 and rows[1] else [""]
-    assert not cell.startswith(("=", "@", "\t", "\r"))
+    assert not cell.startswith(("=", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
     if cell.startswith(("+", "-")):
         assert re.fullmatch(r"[+-]?[\d.,]+%?", cell)

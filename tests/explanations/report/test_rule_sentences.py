@@ -7,8 +7,8 @@ from explanations.explanation import Explanation
 from explanations.report.rule_sentences import conditions_text, interval_of, rule_sentence, share_of
 from explanations.report.rules_section import rules_section
 from explanations.report.section import Subject
-from explanations.rule_candidates import Measure
-from explanations.rules import Condition, Figures, Rule
+from explanations.rules.candidates import Measure
+from explanations.rules.surrogate import Condition, Figures, Rule
 from features.catalogue import own_catalogue
 
 FIGURES = Figures(120, 100, 1000, 250, (0.76, 0.89))

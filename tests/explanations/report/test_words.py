@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from explanations.report.words import WORDS, Text, joined, keys, named, same, say, say_of
+from explanations.report.words import WORDS, Text, counted, joined, keys, named, same, say, say_of
 
 RAW = "\n".join(path.read_text(encoding="utf-8") for path in sorted(WORDS.glob("*.yaml")))
 ANY_FIGURES = dict.fromkeys(re.findall(r"{(\w+)}", RAW), "1")
@@ -44,6 +44,16 @@ def test_of_an_undated_book_is_said_what_is_kept_for_it() -> None:
 def test_every_statement_for_undated_books_has_its_namesake() -> None:
     for key in keys():
         assert key.removesuffix("_held_out") in keys() or key == "split.held_out"
+
+
+def test_of_one_is_said_what_is_kept_for_one() -> None:
+    assert counted("value.months", "1", value="1").en == "1 month"
+    assert counted("value.months", "1.5", value="1.5").en == "1.5 months"
+    assert counted("column.requests", "1") == say("column.requests")
+
+
+def test_every_statement_for_one_has_its_namesake() -> None:
+    assert all(key.removesuffix("_one") in keys() for key in keys())
 
 
 def test_one_word_is_used_for_the_score_in_chinese() -> None:

@@ -1,0 +1,1 @@
+"""The principal reasons of a refusal, and whether they hold."""

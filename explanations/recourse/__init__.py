@@ -1,0 +1,1 @@
+"""What a borrower could do about a refusal."""

@@ -1,0 +1,1 @@
+"""Plain conditions that separate the cohorts."""

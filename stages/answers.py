@@ -1,0 +1,281 @@
+"""What follows from an explanation: reasons, recourse, remedies, the phantom limit, diagnostics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from commandline import Console
+from settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from data.blocks import Engine
+    from data.book import Book
+    from explanations.causes.ledger import Ledger
+    from explanations.cohorts import Cohorts
+    from explanations.explain import Evidence
+    from explanations.explanation import Explanation
+    from features.matrix import Matrix
+    from models.boosted import Floats
+    from models.limit_model import LimitModel
+    from models.release_model import ReleaseModel
+
+
+def add_reasons(
+    explanation: Explanation,
+    book: Book,
+    requests: Matrix,
+    conflicts: pd.DataFrame,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+) -> Explanation:
+    """The explanation with the reasons of every conflict, and in its summary how far they hold."""
+    from dataclasses import replace
+
+    from explanations.reasons.deletion_test import deletion_test
+    from explanations.reasons.principal_reasons import conflict_values, find_reasons, with_reasons
+    from explanations.reasons.refusals import refusals_of, refused_for
+    from explanations.reasons.stability import reason_stability
+
+    if not len(conflicts):
+        return explanation
+    parameters = settings.explanations
+    refusals = refusals_of(book, conflicts, release, explanation.catalogue, settings.models.policy)
+    with console.step("Giving every refusal its reasons"):
+        broken = refusals.broken(conflict_values(explanation), slice(None))
+        found = find_reasons(explanation, broken, parameters.reasons)
+        told = with_reasons(explanation, found, parameters.reasons)
+        kinds = refused_for(broken, explanation.conflicts["refused_by"].to_numpy(object))
+        told = replace(told, summary=told.summary | {"refused_for": kinds})
+    if found is None:
+        return told
+    with console.step("Testing the reasons", parameters.reasons.refits) as move:
+        tested = {
+            "deletion": deletion_test(told, found, refusals, parameters),
+            "stability": reason_stability(
+                told, found, refusals, _refits(book, requests, release, settings, move), parameters
+            ),
+        }
+    return replace(told, summary=told.summary | {"reasons": told.summary["reasons"] | tested})
+
+
+def _refits(
+    book: Book, requests: Matrix, release: ReleaseModel, settings: Settings, move: Callable[[int], None]
+) -> Iterator[ReleaseModel]:
+    """The release model fitted again on its book as its card says, with other seeds, on so many requests at most.
+
+    None where it was fitted on another book, and none for a seed with which nothing can be fitted.
+    """
+    import numpy as np
+
+    from data.errors import DataFault
+    from features.matrix import Matrix
+    from training.fitting import grown_on_one_thread
+    from training.from_book import fit_release_on
+
+    parameters = settings.explanations.reasons
+    if release.origin.book_digest != book.digest:
+        return
+    most, count = parameters.refit_rows, len(requests.values)
+    if count > most:
+        at = np.arange(most) * count // most
+        keys = requests.keys.iloc[at].reset_index(drop=True)
+        requests = Matrix(keys, requests.values[at], requests.features)
+    fitted = dict(release.parameters)
+    booster = settings.training.release.model_copy(
+        update={name: fitted[name] for name in type(settings.training.release).model_fields if name in fitted}
+    )
+    for refit in range(1, parameters.refits + 1):
+        seed = int(fitted.get("seed", settings.training.seed)) + refit
+        training = settings.training.model_copy(update={"release": booster, "seed": seed})
+        try:
+            yield fit_release_on(book, requests, training, settings.models, grow=grown_on_one_thread)
+        except DataFault:
+            continue
+        finally:
+            move(refit)
+
+
+def add_recourse(
+    explanation: Explanation,
+    book: Book,
+    requests: Matrix,
+    audit: pd.DataFrame | None,
+    limit: LimitModel,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None = None,
+) -> Explanation:
+    """The explanation with what borrowers could do, where the book has dates: others do not say what can be changed."""
+    from explanations.recourse.levers import offers_of
+    from explanations.recourse.ways import recourse
+    from explanations.report.recourse_sentences import with_recourse
+
+    if audit is None:
+        return explanation
+    with console.step("Looking for what borrowers could do", book.blocks) as move:
+        found = recourse(
+            book,
+            explanation.conflicts,
+            offers_of(requests.keys),
+            audit,
+            limit,
+            release,
+            settings.features,
+            settings.models,
+            settings.explanations.recourse,
+            engine or settings.blocks.local,
+            console.track(move),
+        )
+    return with_recourse(explanation, found)
+
+
+def add_remedies(
+    explanation: Explanation,
+    evidence: Evidence,
+    book: Book,
+    members: Cohorts,
+    ledger: Ledger | None,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None,
+) -> Explanation:
+    """The explanation with what each remedy would do to conflicts and reference."""
+    import numpy as np
+    import pandas as pd
+
+    from explanations.causes.lag_audit import lag_audit
+    from explanations.remedies.trials import (
+        REPLAYED,
+        Asked,
+        looked_at,
+        with_fresh_stream,
+        with_looser_cutoff,
+        with_remedies,
+    )
+
+    decided, chosen, workers = (
+        evidence.decided,
+        settings.explanations.remedies,
+        engine or settings.blocks.local,
+    )
+    oracle = evidence.oracle_bad
+    either = members.conflict | members.reference
+    asked = Asked(
+        decided.loc[either, ["request_id", "borrower_id"]].assign(
+            conflict=members.conflict[either],
+            bad=(evidence.observed_bad if oracle is None else oracle)[either],
+        ),
+        conflicts=int(members.conflict.sum()),
+        reference=int(members.reference.sum()),
+    )
+    if ledger is None or explanation.lag_audit is None:
+        looser = with_looser_cutoff(explanation.conflicts, chosen.cutoff_factor)
+        return with_remedies(explanation, looser, asked, settings.explanations)
+    ids = [
+        looked_at(book, decided.loc[rows, "request_id"].to_numpy(), chosen.requests)
+        for rows in (members.conflict, members.reference)
+    ]
+    with console.step("Trying the remedies", book.blocks) as move:
+        again = ledger.without(np.concatenate(ids), REPLAYED, workers, console.track(move))
+        released = decided[decided["request_id"].isin(ids[1])].reset_index(drop=True)
+        fresh = lag_audit(
+            book, released, ledger.limit, ledger.release, ledger.features, ledger.models, workers
+        )
+    parts = [
+        again.rename(columns={"cause": "remedy"}),
+        with_fresh_stream(pd.concat([explanation.lag_audit, fresh], ignore_index=True)),
+    ]
+    return with_remedies(explanation, pd.concat(parts, ignore_index=True), asked, settings.explanations)
+
+
+def add_phantom(
+    explanation: Explanation,
+    book: Book,
+    judged: pd.DataFrame,
+    reviews: Matrix,
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None,
+) -> Explanation:
+    """The explanation with the limits on show that would be refused on the last day (of its clients, without dates)."""
+    from explanations.remedies.phantom import limits_of_clients, limits_on_show, with_phantom
+
+    chosen, everyone = settings.explanations, book.manifest.rows["borrowers"]
+    if not book.dated:
+        shown = limits_of_clients(judged, reviews.keys)
+        return with_phantom(explanation, shown, len(shown), len(shown), None, chosen)
+    if not len(judged):
+        return explanation
+    day = judged["requested_on"].max()
+    with console.step("Asking for every limit on show", book.blocks) as move:
+        shown, read = limits_on_show(
+            book,
+            day,
+            release,
+            settings.features,
+            settings.models,
+            chosen.phantom,
+            engine or settings.blocks.local,
+            console.track(move),
+        )
+    return with_phantom(explanation, shown, read, everyone, day, chosen)
+
+
+def add_diagnostics(
+    explanation: Explanation,
+    evidence: Evidence,
+    book: Book,
+    members: Cohorts,
+    margin: Floats,
+    settings: Settings,
+    console: Console,
+) -> Explanation:
+    """The explanation with how good the models are, what other cut-offs would do, and rates by protected group."""
+    from dataclasses import replace
+
+    from data.protected import protected_attributes
+    from explanations.cutoff_sweep import cutoff_sweep
+    from explanations.diagnostics import Diagnostics, diagnostics_summary
+    from explanations.fairness import fairness
+    from training.diagnostics import diagnose
+
+    chosen, outcomes = settings.explanations, (evidence.observed_bad, evidence.oracle_bad)
+    with console.step("Judging models, cut-off and fairness"):
+        protected = protected_attributes(book)
+        rates, disparity = fairness(evidence.decided, members, *outcomes, protected.values, chosen)
+        found = diagnose(
+            book,
+            evidence.requests,
+            evidence.reviews,
+            evidence.limit_score,
+            margin,
+            evidence.release,
+            chosen.stability_features,
+            settings.training,
+        )
+        told = Diagnostics(
+            ranking=found.ranking,
+            lift=found.lift,
+            limit_deciles=found.limit_deciles,
+            sweep=cutoff_sweep(evidence.decided, members, *outcomes, chosen.cutoff_factors),
+            fairness=rates,
+            disparity=disparity,
+            stability=found.stability,
+            vintages=found.vintages,
+        )
+    summary = explanation.summary | {
+        "diagnostics": diagnostics_summary(told),
+        "protected": {
+            "labels": dict(protected.labels),
+            "groups": dict(protected.groups),
+            "small_cell": chosen.fairness.small_cell,
+        },
+    }
+    return replace(explanation, diagnostics=told, summary=summary)

@@ -1,0 +1,81 @@
+"""Books as stages take them: opened, simulated, read into matrices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commandline import Console
+from data.errors import CallError
+from settings import Settings
+
+if TYPE_CHECKING:
+    from data.blocks import Engine
+    from data.book import Book
+    from features.matrix import Kind, Matrix
+
+
+def open_verified(path: Path) -> Book:
+    """The book in a folder, its parts held against their digests."""
+    from data.book import open_book
+
+    book = open_book(path)
+    book.verify()
+    return book
+
+
+def require_simulated(book: Book, why: str) -> None:
+    """Raises CallError where the book is not a simulated one."""
+    if book.manifest.source != "simulated":
+        raise CallError(f"{book.path} is not a simulated book: {why}.")
+
+
+def book_folder(settings: Settings, home: Path) -> Path:
+    """Where the main job keeps the book that it simulates."""
+    made = settings.simulation
+    return home / "books" / f"{made.scenario}-{made.borrowers}x{made.months}-seed{made.seed}"
+
+
+def simulate(settings: Settings, out: Path, console: Console, engine: Engine | None = None) -> Book:
+    """Makes the synthetic book that the parameters describe."""
+    from data.simulate import simulate_book
+
+    made, blocks = settings.simulation, settings.blocks
+    count = -(-made.borrowers // blocks.size)
+    with console.step(f"Simulating {made.borrowers:,} borrowers, {made.months} months", count) as move:
+        return simulate_book(
+            out=out,
+            borrowers=made.borrowers,
+            months=made.months,
+            seed=made.seed,
+            scenario=made.scenario,
+            world=settings.world,
+            block_size=blocks.size,
+            engine=engine or blocks.local,
+            track=console.track(move),
+        )
+
+
+def matrices(
+    book: Book,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None = None,
+    kinds: tuple[Kind, ...] = ("request", "review"),
+) -> tuple[Matrix, ...]:
+    """The snapshots of all requests and reviews of a book, a matrix for each kind that is asked for.
+
+    Reviews of a dated book that have a part in nothing (before history begins) are left out.
+    """
+    from features.matrix import whole_matrices
+    from training.periods import first_month_of_reviews
+
+    with console.step(f"Reading what was visible at each {' and '.join(kinds)}", book.blocks) as move:
+        return whole_matrices(
+            book,
+            kinds,
+            settings.features,
+            engine or settings.blocks.local,
+            console.track(move),
+            first_month_of_reviews(settings.training.periods, settings.models.favoured.window_days),
+        )

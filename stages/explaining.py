@@ -1,0 +1,155 @@
+"""The explanation of a book, all stages of it, and explanations that were kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commandline import Console
+from data.errors import CallError
+from settings import Settings, used
+from stages.answers import add_diagnostics, add_phantom, add_reasons, add_recourse, add_remedies
+from stages.causes import audit_lag, ledger_of, split_causes
+from stages.models import cohorts
+from stages.truth import checked_causes
+
+if TYPE_CHECKING:
+    from data.blocks import Engine
+    from data.book import Book
+    from explanations.explanation import Explanation
+    from features.matrix import Matrix
+    from models.boosted import Floats
+    from models.limit_model import LimitModel
+    from models.release_model import ReleaseModel
+    from training.from_book import Judged
+
+
+def explain(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit: LimitModel,
+    limit_score: Floats,
+    release: ReleaseModel,
+    margin: Floats,
+    judged: Judged,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None = None,
+) -> Explanation:
+    """Conflicts, contrast, causes and all that the report tells."""
+    from explanations.causes.tables import with_causes
+    from explanations.explain import Evidence, explain
+    from explanations.rules.surrogate import with_rules
+    from features.catalogue import catalogue_of
+    from training.labels import observed_bad, oracle_bad
+    from training.periods import review_splits
+    from training.splits import OUTSIDE
+
+    decided, members = cohorts(book, requests, reviews, limit_score, release, margin, settings)
+    evidence = Evidence(
+        decided=decided,
+        requests=requests,
+        reviews=reviews,
+        out_of_time=members.judged,
+        limit_score=limit_score,
+        limit_background=review_splits(book, reviews.keys, settings.training) != OUTSIDE,
+        observed_bad=observed_bad(book, requests.keys["request_id"]),
+        oracle_bad=oracle_bad(book, requests.keys["request_id"]),
+        limit=limit,
+        release=release,
+        catalogue=catalogue_of(book),
+        performance=judged.performance,
+        reliability=judged.reliability,
+        about=_about(book, limit, release, settings),
+    )
+    trees = limit.booster.num_trees() + release.booster.num_trees()
+    with console.step("Explaining every conflict", trees) as move:
+        explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
+    ids = explanation.conflicts["request_id"].to_numpy()
+    ledger = ledger_of(book, reviews, limit_score, limit, release, settings)
+    causes = split_causes(ledger, ids, console, engine or settings.blocks.local)
+    audit = audit_lag(book, decided, limit, release, explanation, settings, console, engine)
+    checked = checked_causes(book, requests, decided, members, causes, limit, release, settings, console)
+    told = with_causes(explanation, causes, audit, checked, settings.explanations)
+    told = with_rules(told, settings.explanations)
+    told = add_remedies(told, evidence, book, members, ledger, settings, console, engine)
+    told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
+    told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
+    told = add_recourse(told, book, requests, audit, limit, release, settings, console, engine)
+    told = add_diagnostics(told, evidence, book, members, margin, settings, console)
+    return add_timelines(told, book, console, engine or settings.blocks.local)
+
+
+def add_timelines(
+    explanation: Explanation, book: Book, console: Console, engine: Engine | None = None
+) -> Explanation:
+    """The explanation with the time lines of the conflicts that are shown one by one, where the book has dates."""
+    from dataclasses import replace
+
+    from data.blocks import HERE
+    from explanations.timeline import timelines
+
+    shown = explanation.conflicts[explanation.conflicts["place"] > 0]
+    if not book.dated or not len(shown):
+        return explanation
+    with console.step("Reading what was visible when") as move:
+        told = timelines(book, shown.sort_values("place"), engine or HERE, console.track(move))
+    return replace(explanation, timelines=told)
+
+
+def kept_explanation(folder: Path | None, home: Path) -> Explanation:
+    """The explanation in a folder, or the one that was written last into the home."""
+    from explanations.files import latest_explanation, read_explanation
+
+    return read_explanation(folder or latest_explanation(home))
+
+
+def explained_book(explanation: Explanation, book: Path | None, home: Path) -> Book | None:
+    """The book that an explanation was made from: the one in a folder, else one of the home's; None where it has none.
+
+    Raises:
+        CallError: The book in the folder is another one.
+    """
+    from data.book import MANIFEST, open_book
+
+    digest = explanation.summary["book_digest"]
+    if book is not None:
+        opened = open_book(book)
+        if opened.digest != digest:
+            raise CallError(
+                f"{book} (digest {opened.digest[:12]}) is not the book of this explanation (digest {digest[:12]}); "
+                "name that one."
+            )
+        return opened
+    kept = (open_book(path.parent) for path in sorted((home / "books").glob(f"*/{MANIFEST}")))
+    return next((one for one in kept if one.digest == digest), None)
+
+
+def refuse_foreign_explanation(out: Path) -> None:
+    """Raises CallError where the folder holds something that is not an explanation."""
+    from data.atomic import refuse_foreign
+    from explanations.files import SUMMARY
+
+    refuse_foreign(out, SUMMARY)
+
+
+def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Settings) -> dict[str, Any]:
+    """What the summary says of book, models, parameters and versions."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
+    manifest = book.manifest
+    return {
+        "source": manifest.source,
+        "seed": manifest.seed,
+        "scenario": manifest.scenario,
+        "borrowers": manifest.rows["borrowers"],
+        "currency": (manifest.mapping or {}).get("currency", "RMB"),
+        "book_digest": book.digest,
+        "models": {"limit": limit.digest, "release": release.digest},
+        "parameters": used(settings, book, limit, release),
+        "trained_on": {"limit": limit.origin.book_digest, "release": release.origin.book_digest},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }

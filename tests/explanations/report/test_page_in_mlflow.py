@@ -1,0 +1,190 @@
+"""MLflow's own pages after a run: the printed link, the report in its frame, texts, tables, pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import pytest
+
+from commands.tracked import keep
+from explanations.explanation import Explanation
+from explanations.files import write_explanation
+from explanations.report.words import say
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OFFLINE = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+SERVE = """
+import sys
+from pathlib import Path
+from training.ui import serve
+serve(Path(sys.argv[1]), "127.0.0.1", 0, lambda url: print(url, flush=True))
+"""
+FRAME = "iframe[sandbox='allow-scripts']"
+DRAWN = "html[data-drawn='{}']"
+PATIENCE = 120_000  # ms; the first page of a server that was just started
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
+]
+Open = Callable[[int, str], "Page"]
+
+
+@pytest.fixture(scope="module")
+def home(lettered: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home in which the newest run has no report and the one before has."""
+    from training.tracking import open_store
+
+    home = tmp_path_factory.mktemp("home")
+    folder = tmp_path_factory.mktemp("explanation")
+    model = cast(Any, SimpleNamespace(text="a booster"))
+    conflicts = lettered.conflicts.assign(review_id=lettered.conflicts["request_id"] + 1)
+    figures = write_explanation(replace(lettered, conflicts=conflicts), model, model, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+            patch.delenv(name, raising=False)
+        store = open_store(home)
+        with store.run("run simulated") as run:
+            keep(lettered, folder, figures, run)
+        with store.run("train limit") as later:
+            later.log_metrics({"limit.r2": 0.5})
+        yield home
+
+
+@pytest.fixture(scope="module")
+def link(home: Path) -> Iterator[str]:
+    """The link that `serve` gives, while it serves; SIGTERM must end it and its server with status 0."""
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url, (home / "mlflow-ui.log").read_text("utf-8")
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.stdout.close()
+        status = process.wait(timeout=60)
+    assert status == 0
+    with closing(socket.socket()) as probe:
+        assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0, (
+            "the server outlived its program"
+        )
+
+
+@pytest.fixture(scope="module")
+def opened(link: str) -> Iterator[Open]:
+    """Opens a link at a width; what it complains of must be nothing of ours, and nothing asked of another machine."""
+    from playwright.sync_api import sync_playwright
+
+    complaints: list[str] = []
+
+    def heard(said: ConsoleMessage) -> None:
+        # MLflow's own scripts complain of MLflow; the report's come from a blob.
+        if said.type in ("error", "warning") and not said.location["url"].startswith("http://127.0.0.1:"):
+            complaints.append(said.text)
+
+    def asked(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            complaints.append(url)
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+
+        def made(width: int, url: str) -> Page:
+            page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
+            page.set_default_timeout(PATIENCE)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", heard)
+            page.on("request", lambda request: asked(request.url))
+            page.goto(url)
+            return page
+
+        yield made
+        browser.close()
+    assert complaints == []
+
+
+def shot(page: Page, name: str) -> None:
+    """Leaves a picture where the environment names a folder for them."""
+    folder = os.environ.get("RELEASEGAP_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+# The widths of a window in which the frame is some 600 px wide with MLflow's assistant open, and 1,400 without.
+@pytest.mark.parametrize(
+    ("window", "assistant", "least", "most"), [(1400, True, 560, 640), (2010, False, 1300, 1500)]
+)
+def test_the_printed_link_shows_the_report_in_its_frame(
+    opened: Open, link: str, window: int, assistant: bool, least: int, most: int
+) -> None:
+    page = opened(window, link)
+    frame = page.frame_locator(FRAME)
+    frame.locator(DRAWN.format("en")).wait_for()
+    if not assistant:
+        page.get_by_role("button", name="Close").click()
+        page.wait_for_function(f'document.querySelector("{FRAME}").clientWidth > {least}')
+    box = page.locator(FRAME).bounding_box()
+    assert box is not None
+    assert least < box["width"] < most
+    assert page.get_by_role("heading", name="run simulated").is_visible(), "the link opened another run"
+    charts = frame.locator("[data-chart]").count()
+    assert charts > 10
+    assert frame.locator("[data-chart] svg").count() == charts
+    shot(page, f"report-en-{window}")
+    frame.locator("[data-set-language='zh']").click()
+    frame.locator(DRAWN.format("zh")).wait_for()
+    assert frame.locator("[data-chart] svg").count() == charts
+    drawn = frame.locator("[data-chart='conflict-map'] svg text").all_text_contents()
+    assert "推向拒绝的平均力度" in " ".join(drawn)
+    assert frame.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth"), (
+        "nothing is cut off"
+    )
+    shot(page, f"report-zh-{window}")
+    page.close()
+
+
+def test_texts_tables_and_pictures_are_shown(opened: Open, link: str) -> None:
+    page = opened(1400, link.replace("report.html", "report.md"))
+    page.get_by_role("heading", name=say("section.funnel").en).wait_for()
+    assert page.get_by_role("table").count() > 5
+    shot(page, "markdown")
+    page.get_by_text("contrast.csv").first.click()
+    page.get_by_text("release_mean").first.wait_for()
+    page.get_by_text("figures").first.click()
+    for picture in ("conflict_map.png", "conflict_map.svg"):
+        page.get_by_text(picture).first.click()
+        page.wait_for_function("[...document.images].some(one => one.naturalWidth > 600)")
+        shot(page, picture)
+    page.close()
+
+
+def test_the_experiment_lists_the_runs(opened: Open, link: str) -> None:
+    page = opened(1400, link.partition("/runs/")[0] + "/runs?workflowType=machine_learning")
+    for run in ("run simulated", "train limit"):
+        page.get_by_text(run).first.wait_for()
+    page.close()
