@@ -92,7 +92,7 @@ def verdict(conflict: Row, currency: str) -> Text:
     before, after = (money(_number(conflict[name]), currency) for name in ("limit_before", "limit_after"))
     limit = say("case.raised" if raised else "case.granted", before=before, after=after)
     in_force = _number(conflict["limit_recorded"])
-    below = raised and in_force is not None and in_force < float(conflict["limit_before"])
+    below: bool = raised and in_force is not None and in_force < float(conflict["limit_before"])
     force: Text = (
         say("case.in_force_cut" if below else "case.in_force", limit=money(in_force, currency))
         if raised and in_force is not None
