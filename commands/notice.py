@@ -45,12 +45,26 @@ def notice(
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as aside:
         aside.write_text(html, encoding="utf-8", newline="\n")
+    recourse = explanation.recourse
+    looked_for = recourse is not None and bool((recourse["request_id"] == request_id).any())
+    if not looked_for and explanation.timelines is not None:
+        console.note(
+            f"Nobody looked for what would help request {request_id}, so the letter names no conditions for a release: "
+            "raise explanations.recourse.conflicts and explain the book again."
+        )
     unset = unset_parts(parameters)
     if unset:
         console.note(
             f"Not ready to be sent: set {', '.join(f'notice.{name}' for name in unset)} in the parameters."
         )
-    console.result(f"Letter: {out}", notice=out, request_id=request_id, language=language, unset=unset)
+    console.result(
+        f"Letter: {out}",
+        notice=out,
+        request_id=request_id,
+        language=language,
+        unset=unset,
+        conditions=looked_for,
+    )
 
 
 def _require_date(text: str) -> None:

@@ -70,9 +70,8 @@ def _refits(
 
     None where it was fitted on another book, and none for a seed with which nothing can be fitted.
     """
-    import numpy as np
-
     from data.errors import DataFault
+    from data.sampling import spread_places
     from features.matrix import Matrix
     from training.fitting import grown_on_one_thread
     from training.from_book import fit_release_on
@@ -80,9 +79,8 @@ def _refits(
     parameters = settings.explanations.reasons
     if release.origin.book_digest != book.digest:
         return
-    most, count = parameters.refit_rows, len(requests.values)
-    if count > most:
-        at = np.arange(most) * count // most
+    if len(requests.values) > parameters.refit_rows:
+        at = spread_places(len(requests.values), parameters.refit_rows)
         keys = requests.keys.iloc[at].reset_index(drop=True)
         requests = Matrix(keys, requests.values[at], requests.features)
     fitted = dict(release.parameters)

@@ -78,7 +78,8 @@ def checked_causes(
 ) -> dict[str, Any] | None:
     """How right causes and features are on a simulated book; None where there is no truth to be held against."""
     from data.mechanisms import CAUSES
-    from explanations.truth.cause_check import CHECKED_REFERENCE, check_of, spread_places
+    from data.sampling import spread_places
+    from explanations.truth.cause_check import CHECKED_REFERENCE, check_of
     from explanations.truth.scored import scored
 
     most = settings.explanations.checked_conflicts

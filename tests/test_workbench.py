@@ -185,6 +185,22 @@ def test_a_letter_is_written_in_the_language_and_name_that_the_call_says(
     refused(call(*words), CALL_WRONG, "no reasons.parquet")
 
 
+def test_who_writes_a_letter_is_told_where_nobody_looked_for_what_would_help(
+    folder: Path, tmp_path: Path
+) -> None:
+    source = copied(folder, tmp_path / "e")
+    recourse = pd.read_parquet(source / "recourse.parquet")
+    request = int(recourse["request_id"].iloc[0])
+    words = ("notice", request, "--from", source, "--home", tmp_path / "h", "--json")
+    looked_for = call(*words)
+    assert answer(looked_for)["conditions"] is True
+    assert "Nobody looked" not in looked_for.stderr
+    recourse[recourse["request_id"] != request].to_parquet(source / "recourse.parquet")
+    not_looked_for = call(*words)
+    assert answer(not_looked_for)["conditions"] is False
+    assert f"Nobody looked for what would help request {request}" in not_looked_for.stderr
+
+
 def test_truth_tells_the_causes_of_the_same_conflicts(
     folder: Path, home: Path, small_book: Book, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from lightgbm.callback import CallbackEnv
 from numpy.typing import NDArray
 
 from data.errors import DataFault
+from data.sampling import spread_places
 from models.boosted import Floats, Origin, booster_of
 from models.calibration import fit_calibration
 from models.limit_model import LimitModel
@@ -229,7 +230,7 @@ def _spread(rows: Labelled, most: int) -> Labelled:
     """So many of the rows, spread evenly over all; all of them, if they are no more."""
     if len(rows.label) <= most:
         return rows
-    at = np.arange(most) * len(rows.label) // most
+    at = spread_places(len(rows.label), most)
     return Labelled(rows.values[at], rows.label[at], None if rows.weight is None else rows.weight[at])
 
 

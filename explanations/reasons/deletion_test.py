@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.sampling import spread_places
 from explanations.explanation import Explanation
 from explanations.intervals.bootstrap import share_interval
 from explanations.json_numbers import finite
@@ -20,7 +21,6 @@ from explanations.parameters import ExplanationParameters
 from explanations.reasons.principal_reasons import NONE, UNASSESSED, Found, Groups, conflict_values
 from explanations.reasons.refusals import Flags, Refusals
 from explanations.report.reason_sentences import NO_ASSESSMENT
-from explanations.sampling import spread_places
 from models.boosted import Floats
 
 NAMED, FIRST, RANDOM = "named", "first", "random"

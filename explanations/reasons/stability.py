@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.sampling import spread_places
 from explanations.explanation import Explanation
 from explanations.kernel.contrast import contributions
 from explanations.parameters import ExplanationParameters
@@ -28,7 +29,6 @@ from explanations.reasons.principal_reasons import (
     released_values,
 )
 from explanations.reasons.refusals import Flags, Refusals
-from explanations.sampling import spread_places
 from models.boosted import Floats
 from models.release_model import ReleaseModel
 

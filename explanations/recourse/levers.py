@@ -83,7 +83,7 @@ def levers_of(asked: Asked, offers: Offers, parameters: RecourseParameters) -> d
     """All levers of some requests, by kind.
 
     What is paid must leave money over from the draw and be there: it is less than the amount asked for, and not more
-    than the liquid assets on show.
+    than the liquid assets on show. Where none are on show the borrower alone knows, and a step stays possible.
     """
     days = parameters.wait_days
     waiting = np.broadcast_to(np.array(days, dtype=np.float64), (len(asked.amount), len(days)))

@@ -142,7 +142,7 @@ class Decider:
         missing = undecidable(self.book, matrix, self.release)
         broken = broken_rules(what_is_read(matrix), probability, in_force, missing, self.models.policy)
         needed = changed.amount + seen.balance
-        released = ~np.logical_or.reduce(list(broken.values())) & ~(needed > seen.limit)
+        released = ~np.logical_or.reduce(list(broken.values())) & (needed <= seen.limit)
         rows = np.flatnonzero(released)
         released[rows] = self._favoured(changed, needed, rows)
         return released, probability

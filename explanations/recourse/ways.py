@@ -17,11 +17,11 @@ import pandas as pd
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
+from data.sampling import spread_places
 from explanations.parameters import RecourseParameters
 from explanations.recourse.levers import LEVERS, UNITS, Lever, Offers, Places, levers_of
 from explanations.recourse.redecision import SHOWN, Decider, Flags, decider_of
 from explanations.recourse.search import NO_STEP, WAIT, Plans, found_plans
-from explanations.sampling import spread_places
 from features.parameters import FeatureParameters
 from features.reread import requests_by_block
 from models.limit_model import LimitModel

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
+from data.sampling import spread_blocks
 from explanations.explanation import Explanation
 from explanations.intervals.cluster_means import group_means
 from explanations.json_numbers import finite_row
 from explanations.parameters import ExplanationParameters, PhantomParameters
-from explanations.sampling import spread_blocks
 from features.catalogue import catalogue_of
 from features.matrix import Matrix, request_values
 from features.parameters import FeatureParameters

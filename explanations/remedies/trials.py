@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.sampling import spread_blocks, spread_places
 from explanations.explanation import Explanation
 from explanations.intervals.bootstrap import total_interval
 from explanations.intervals.proportions import wilson
 from explanations.json_numbers import finite_row
 from explanations.parameters import ExplanationParameters
-from explanations.sampling import spread_blocks, spread_places
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,19 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, table
-from explanations.report.palette import FAVOUR, MUTED, PAPER, ZERO
+from explanations.report.exhibits import (
+    DASHED,
+    Chart,
+    Column,
+    Picture,
+    Record,
+    decile_axis,
+    in_both,
+    inline,
+    table,
+    tooltips,
+)
+from explanations.report.palette import FAVOUR, MUTED, PAPER
 from explanations.report.quantities import count, fixed, money, push, share
 from explanations.report.words import Language, say, say_of
 
@@ -70,13 +81,8 @@ def _percent(ratio: float) -> str:
 
 def _boxes(records: Sequence[Record], columns: Sequence[Column], language: Language) -> Picture:
     base = alt.Chart(inline(records, language)).encode(
-        x=alt.X(
-            "decile:O",
-            sort=[str(i) for i in range(1, 11)],
-            title=say("accuracy.x")[language],
-            axis=alt.Axis(labelAngle=0, grid=False),
-        ),
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns],
+        x=decile_axis(say("accuracy.x")[language]),
+        tooltip=tooltips(columns, language),
     )
     axis = alt.Axis(labelExpr="datum.value ? format(datum.value, '+.0%') : '0%'", tickCount=6)
 
@@ -88,5 +94,5 @@ def _boxes(records: Sequence[Record], columns: Sequence[Column], language: Langu
     median = base.mark_tick(color=PAPER, thickness=2, width={"band": 0.6}).encode(y=up("p50"))
     nothing: list[Record] = [{"p50": 0}]
     exact = alt.Chart(alt.InlineData(values=nothing))
-    exact = exact.mark_rule(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False).encode(y=up("p50"))
+    exact = exact.mark_rule(**DASHED).encode(y=up("p50"))
     return alt.layer(exact, whiskers, boxes, median, width="container", height=_HEIGHT)

@@ -9,11 +9,14 @@ from typing import Any
 
 import altair as alt
 
-from explanations.report.palette import INK
+from explanations.report.palette import INK, ZERO
 from explanations.report.words import LANGUAGES, Language, Text, same
 
 # How many letters of a label fit beside a row.
 LINE: Mapping[Language, int] = {"en": 30, "zh": 17}
+
+DASHED: Mapping[str, Any] = {"color": ZERO, "strokeDash": [4, 4], "tooltip": None, "aria": False}
+"""The look of a line that marks what one would expect; it tells nothing itself."""
 
 Record = Mapping[str, Any]
 Spec = dict[str, Any]
@@ -113,6 +116,21 @@ def row_labels(data: str, width: int | None = None, field: str = "label") -> alt
         labelOffset={"condition": two_lines, "value": 0},
         labelColor=INK,
         grid=False,
+    )
+
+
+def tooltips(columns: Sequence[Column], language: Language) -> list[alt.Tooltip]:
+    """What a mark tells when it is pointed at: its record, as the chart's table has it."""
+    return [alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns]
+
+
+def decile_axis(title: str) -> alt.X:
+    """The tenths that `decile` names, from 1 to 10, across."""
+    return alt.X(
+        "decile:O",
+        sort=[str(place) for place in range(1, 11)],
+        title=title,
+        axis=alt.Axis(labelAngle=0, grid=False),
     )
 
 

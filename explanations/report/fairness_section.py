@@ -11,6 +11,7 @@ import pandas as pd
 
 from explanations.fairness import APPROVAL, UNKNOWN
 from explanations.report.exhibits import (
+    DASHED,
     Chart,
     Column,
     Picture,
@@ -19,8 +20,9 @@ from explanations.report.exhibits import (
     in_lines,
     row_labels,
     table,
+    tooltips,
 )
-from explanations.report.palette import INK, PLAIN, ZERO
+from explanations.report.palette import INK, PLAIN
 from explanations.report.quantities import NOTHING, count, fixed, share
 from explanations.report.section import Section, Subject
 from explanations.report.words import Language, Text, named, same, say, say_of
@@ -174,10 +176,10 @@ def _dots(records: Sequence[Record], columns: Sequence[Column], dots: str, langu
     base = alt.Chart(alt.NamedData(dots)).encode(
         y=alt.Y("row:O", title=None, axis=row_labels(dots)),
         color=alt.Color("colour:N", scale=None),
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in told],
+        tooltip=tooltips(told, language),
     )
     equal = alt.Chart(alt.NamedData(EQUAL))
-    equal = equal.mark_rule(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False).encode(x=across)
+    equal = equal.mark_rule(**DASHED).encode(x=across)
     lines = base.mark_rule(strokeWidth=1.5).encode(x=alt.X("ratio_low:Q", scale=scale), x2="ratio_high:Q")
     points = base.mark_point(filled=True, size=60, opacity=1).encode(x=across)
     return alt.layer(equal, lines, points, width="container", height=26 * len(records))

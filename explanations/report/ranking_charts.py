@@ -9,8 +9,19 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, table
-from explanations.report.palette import AGAINST, FAVOUR, ZERO
+from explanations.report.exhibits import (
+    DASHED,
+    Chart,
+    Column,
+    Picture,
+    Record,
+    decile_axis,
+    in_both,
+    inline,
+    table,
+    tooltips,
+)
+from explanations.report.palette import AGAINST, FAVOUR
 from explanations.report.quantities import NOTHING, count, share
 from explanations.report.words import Language, Text, joined, named, say, say_of
 
@@ -180,7 +191,7 @@ def _roc(language: Language) -> Picture:
     across = alt.X("good:Q", title=say("roc.x")[language], scale=whole, axis=axis)
     up = alt.Y("bad:Q", title=say("roc.y")[language], scale=whole, axis=axis)
     lot = alt.Chart(alt.NamedData(LOT)).encode(x=across, y=up)
-    lot = lot.mark_line(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False)
+    lot = lot.mark_line(**DASHED)
     colour = alt.Color("colour:N", scale=None)
     curve = alt.Chart(alt.NamedData(CURVES)).encode(x=across, y=up, color=colour)
     line = curve.mark_line(strokeWidth=2, tooltip=None, aria=False).encode(order=alt.Order("share:Q"))
@@ -200,18 +211,13 @@ def _roc(language: Language) -> Picture:
 
 def _lift(records: Sequence[Record], columns: Sequence[Column], language: Language) -> Picture:
     base = alt.Chart(inline(records, language)).encode(
-        x=alt.X(
-            "decile:O",
-            sort=[str(i) for i in range(1, 11)],
-            title=say("lift.x")[language],
-            axis=alt.Axis(labelAngle=0, grid=False),
-        ),
+        x=decile_axis(say("lift.x")[language]),
         xOffset=alt.XOffset("place:O"),
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns],
+        tooltip=tooltips(columns, language),
     )
     up = alt.Y("lift:Q", title=say("lift.y")[language], axis=alt.Axis(format="~g", tickCount=5))
     bars = base.mark_bar(cornerRadiusEnd=2).encode(y=up, color=alt.Color("colour:N", scale=None))
     ones: list[Record] = [{"lift": 1}]
     usual = alt.Chart(alt.InlineData(values=ones))
-    usual = usual.mark_rule(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False).encode(y=up)
+    usual = usual.mark_rule(**DASHED).encode(y=up)
     return alt.layer(bars, usual, width="container", height=_HEIGHT)

@@ -19,6 +19,7 @@ from explanations.report.exhibits import (
     inline,
     row_labels,
     table,
+    tooltips,
 )
 from explanations.report.palette import AGAINST, CAUSE_COLOURS, FAVOUR, MUTED
 from explanations.report.quantities import count, money, share
@@ -142,7 +143,7 @@ def _bars(records: Sequence[Record], columns: Sequence[Column], language: Langua
     top = max([0.1, *(float(record["share"]) for record in records)])
     base = alt.Chart(inline(records, language, "ways")).encode(
         y=alt.Y("order:O", title=None, axis=row_labels("ways")),
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns],
+        tooltip=tooltips(columns, language),
     )
     bars = base.mark_bar(height=16, cornerRadiusEnd=2).encode(
         x=alt.X(

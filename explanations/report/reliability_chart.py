@@ -8,8 +8,18 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, table
-from explanations.report.palette import FAVOUR, ZERO
+from explanations.report.exhibits import (
+    DASHED,
+    Chart,
+    Column,
+    Picture,
+    Record,
+    in_both,
+    inline,
+    table,
+    tooltips,
+)
+from explanations.report.palette import FAVOUR
 from explanations.report.quantities import count, share
 from explanations.report.words import Language, say, say_of
 
@@ -58,12 +68,12 @@ def _reliability(records: Sequence[Record], columns: Sequence[Column], language:
     up = alt.Y("bad:Q", title=say("reliability.y")[language], scale=scale, axis=axis)
     ends: list[Record] = [{"pd": 0, "bad": 0}, {"pd": top, "bad": top}]
     ideal = alt.Chart(alt.InlineData(values=ends))
-    diagonal = ideal.mark_line(color=ZERO, strokeDash=[4, 4], tooltip=None, aria=False)
+    diagonal = ideal.mark_line(**DASHED)
     diagonal = diagonal.encode(x=across, y=up)
     base = alt.Chart(inline(records, language)).encode(
         x=across,
         y=up,
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns],
+        tooltip=tooltips(columns, language),
     )
     line = base.mark_line(color=FAVOUR, strokeWidth=1.5, opacity=0.5, tooltip=None, aria=False)
     points = base.mark_point(filled=True, size=90, color=FAVOUR, opacity=1)

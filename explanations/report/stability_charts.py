@@ -21,6 +21,7 @@ from explanations.report.exhibits import (
     in_lines,
     row_labels,
     table,
+    tooltips,
 )
 from explanations.report.palette import AGAINST, AGAINST_PART, FAINT, FAVOUR, INK, LINE, PAPER
 from explanations.report.quantities import NOTHING, count, fixed, share
@@ -162,7 +163,7 @@ def _heat(rows: int, columns: Sequence[Column], language: Language) -> Picture:
         ),
         y=alt.Y("row:O", title=None, axis=row_labels(ROWS)),
         color=alt.Color("colour:N", scale=None),
-        tooltip=[alt.Tooltip(f"{column.key}:N", title=column.head[language]) for column in columns],
+        tooltip=tooltips(columns, language),
     )
     # Vega loads the names of rows only where a mark reads them.
     named_rows = (

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
+from data.sampling import spread_places
 from explanations.explanation import Explanation
 from explanations.intervals.proportions import wilson
 from explanations.json_numbers import finite_row
 from explanations.parameters import ExplanationParameters, RuleParameters
 from explanations.rules.candidates import Candidates, Flags, Measure, candidates_of
-from explanations.sampling import spread_places
 
 _FEWEST = 10  # requests; below that a share says nothing
 _GAIN = 0.01  # share of the conflicts; what a further rule must catch to be worth its line

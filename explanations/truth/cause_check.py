@@ -8,7 +8,6 @@ import numpy as np
 
 from data.mechanisms import CAUSES
 from explanations.json_numbers import finite_row
-from explanations.sampling import spread_places as spread_places
 from explanations.truth.cause_measures import accuracy, error, strong
 from explanations.truth.fidelity import leading_agreement, leading_signs, rank_agreement
 from explanations.truth.scored import Scored

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,50 +13,17 @@ from explanations.explanation import Explanation
 from explanations.parameters import NoticeParameters
 from explanations.report.case_page import case_html
 from explanations.report.notice import notice_html
-from explanations.report.page import write_report
 from explanations.report.quantities import limit_effect, money, push
+from tests.explanations.report.pages import DRAWN, Open
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DRAWN = "html[data-drawn='{}']"
 WHOLE = NoticeParameters(
     lender="A Lender", address="A Road 1", review_contact="400-000-0000", data_contact="data@example.com"
 )
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def report(lettered: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(lettered, path)
-    return path
-
-
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Iterator[Open]:
-    """Opens the report; no page may complain or ask anything of a network."""
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def made(width: int = 1400, path: Path = report) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda asked: complaints.append(asked.url) if asked.url.startswith("http") else None
-        )
-        page.goto(path.as_uri())
-        page.wait_for_selector(DRAWN.format("en"))
-        pages.append(page)
-        return page
-
-    yield made
-    for page in pages:
-        page.close()
-    assert complaints == []
 
 
 def in_chinese(page: Page) -> None:
@@ -79,7 +45,7 @@ def drawn(page: Page, model: str) -> list[str]:
 
 @pytest.mark.parametrize("width", [600, 1400])
 def test_a_request_is_found_by_its_number_and_shown(opened: Open, lettered: Explanation, width: int) -> None:
-    page = opened(width)
+    page = opened(width=width)
     shown = lettered.conflicts[lettered.conflicts["place"] == 150].iloc[0]
     request = str(shown["request_id"])
     assert found(page) == "200 of 200 cases match."
@@ -155,7 +121,7 @@ def test_causes_and_features_are_filters_whose_counts_sum_to_all(opened: Open) -
 
 
 def test_the_list_is_walked_by_arrow_keys_and_is_one_stop_for_the_tab_key(opened: Open) -> None:
-    page = opened(1000)
+    page = opened(width=1000)
     assert page.locator("#case-list button[tabindex='0']").count() == 1
     page.locator("#case-list button").first.focus()
     page.keyboard.press("ArrowDown")
@@ -202,7 +168,7 @@ def test_the_waterfalls_say_what_the_models_gave(opened: Open, lettered: Explana
 def test_a_case_tells_its_time_line_reasons_and_ways_in_both_languages(
     opened: Open, lettered: Explanation
 ) -> None:
-    page = opened(600)
+    page = opened(width=600)
     conflict = lettered.conflicts[lettered.conflicts["place"] == 2].iloc[0]
     page.fill("#case-search", str(conflict["request_id"]))
     lines = page.locator(".timeline .said").all_inner_texts()
@@ -227,7 +193,7 @@ def test_one_case_has_a_page_that_shows_it_without_a_list(
     elsewhere = lettered.conflicts[lettered.conflicts["place"] == 0].iloc[0]
     path = tmp_path / "case.html"
     path.write_text(case_html(lettered, int(elsewhere["request_id"])), encoding="utf-8")
-    page = opened(width, path)
+    page = opened(path, width=width)
     assert page.title() == f"One case: request {elsewhere['request_id']}"
     assert page.locator("#case-list, #case-search, nav").count() == 0
     assert push(elsewhere["release_margin"]) in drawn(page, "release")

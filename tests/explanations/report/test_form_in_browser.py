@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,55 +18,18 @@ from explanations.report.page import write_report
 from explanations.report.palette import VARIABLES
 from explanations.report.words import LANGUAGES, Language
 from features.catalogue import Catalogue
+from tests.explanations.report.pages import DRAWN, Open
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
-DRAWN = "html[data-drawn='{}']"
 LETTER = NoticeParameters(
     lender="A Lender", address="A Road 1", review_contact="400-000-0000", data_contact="data@example.com"
 )
 HOSTILE = '</script><img src=x onerror="hacked=1">\'"`${hacked=1} <!-- {{7*7}} &amp; \\u0022 '
 ATTENDED = "a[href], button, input, select, summary, [tabindex='0']"
-Open = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def report(lettered: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(lettered, path)
-    return path
-
-
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Iterator[Open]:
-    """Opens a page in a scheme and a language; no page may complain or ask anything of a network."""
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def made(path: Path = report, scheme: str = "light", language: str = "en", width: int = 1400) -> Page:
-        page = browser.new_page(
-            viewport={"width": width, "height": 900},
-            locale="zh-CN" if language == "zh" else "en-GB",
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda asked: complaints.append(asked.url) if asked.url.startswith("http") else None
-        )
-        page.goto(path.as_uri())
-        if page.locator("#page-data").count():
-            page.wait_for_selector(DRAWN.format(language))
-        pages.append(page)
-        return page
-
-    yield made
-    for page in pages:
-        page.close()
-    assert complaints == []
 
 
 def findings(page: Page) -> list[tuple[str, str, str]]:

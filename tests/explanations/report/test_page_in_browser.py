@@ -9,11 +9,11 @@ import pytest
 
 from explanations.explanation import Explanation
 from explanations.report.page import write_report
+from tests.explanations.report.pages import DRAWN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Frame, Page
 
-DRAWN = "html[data-drawn='{}']"
 
 pytestmark = pytest.mark.browser
 

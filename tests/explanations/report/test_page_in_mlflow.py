@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,20 +21,11 @@ from commands.tracked import keep
 from explanations.explanation import Explanation
 from explanations.files import write_explanation
 from explanations.report.words import say
+from tests.explanations.report.pages import DRAWN
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OFFLINE = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 SERVE = """
 import sys
 from pathlib import Path
@@ -43,13 +33,9 @@ from training.ui import serve
 serve(Path(sys.argv[1]), "127.0.0.1", 0, lambda url: print(url, flush=True))
 """
 FRAME = "iframe[sandbox='allow-scripts']"
-DRAWN = "html[data-drawn='{}']"
 PATIENCE = 120_000  # ms; the first page of a server that was just started
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
-]
+pytestmark = pytest.mark.browser
 Open = Callable[[int, str], "Page"]
 
 
@@ -95,10 +81,8 @@ def link(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def opened(link: str) -> Iterator[Open]:
+def opened(browser: Browser) -> Iterator[Open]:
     """Opens a link at a width; what it complains of must be nothing of ours, and nothing asked of another machine."""
-    from playwright.sync_api import sync_playwright
-
     complaints: list[str] = []
 
     def heard(said: ConsoleMessage) -> None:
@@ -111,20 +95,16 @@ def opened(link: str) -> Iterator[Open]:
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             complaints.append(url)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+    def made(width: int, url: str) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", heard)
+        page.on("request", lambda request: asked(request.url))
+        page.goto(url)
+        return page
 
-        def made(width: int, url: str) -> Page:
-            page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
-            page.set_default_timeout(PATIENCE)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", heard)
-            page.on("request", lambda request: asked(request.url))
-            page.goto(url)
-            return page
-
-        yield made
-        browser.close()
+    yield made
     assert complaints == []
 
 

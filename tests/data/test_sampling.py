@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explanations.sampling import spread_blocks, spread_places
+from data.sampling import spread_blocks, spread_places
 
 
 @given(st.integers(0, 3_000), st.integers(0, 400))
