@@ -61,6 +61,10 @@ FromOption = Annotated[
     Path | None,
     typer.Option("--from", metavar="DIR", help="Folder of the explanation; else the latest of the home."),
 ]
+ExplainedBookOption = Annotated[
+    Path | None,
+    typer.Option("--book", metavar="BOOK", help="The book explained, to say more; else one of the home's."),
+]
 PageOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="The page to write; else one in the home.")
 ]

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,31 @@ def _groups() -> type[Parameters]:
         "notice": (NoticeParameters, ...),
     }
     return create_model("Groups", __base__=Parameters, **groups)
+
+
+def as_explained(parameters: Mapping[str, Any], folder: Path, over: Mapping[str, Any]) -> Settings:
+    """The parameters that an explanation was made with, as its summary tells them.
+
+    Args:
+        parameters: What `used` gave; those of fits and of the world are left as params.yaml has them.
+        folder: Where the explanation lies, for messages.
+        over: Parameters that are to be others.
+
+    Raises:
+        CallError: They are not the parameters of this version of the workbench.
+    """
+    groups = ("features.", "models.", "explanations.")
+    told = {name: value for name, value in parameters.items() if name.startswith(groups)} | dict(over)
+    texts = [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in told.items()
+    ]
+    try:
+        return resolved(None, texts)
+    except CallError as error:
+        raise CallError(
+            f"{folder} holds an explanation of another version of the workbench ({str(error).rstrip('.')}); make it "
+            "again with `releasegap explain`."
+        ) from error
 
 
 def simulation_changes(

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 import stages
-from commandline import Common, FromOption, PageOption, RequestArgument
+from commandline import Common, ExplainedBookOption, FromOption, PageOption, RequestArgument
 
 
 def case(
     common: Common,
     request_id: RequestArgument,
     from_: FromOption = None,
-    book: Annotated[
-        Path | None,
-        typer.Option(
-            "--book", metavar="BOOK", help="The book explained, for the time line; else one of the home's."
-        ),
-    ] = None,
+    book: ExplainedBookOption = None,
     out: PageOption = None,
 ) -> None:
     """Write the page of one conflict: verdict, causes, both models' reasoning, what was visible when."""
     from data.atomic import whole_file
+    from explanations.files import read_explanation
     from explanations.report.case_page import case_html, only_case
 
     console = common.console
-    explanation = only_case(stages.kept_explanation(from_, common.home), request_id)
-    told = explanation.timelines
-    if told is None or book is not None or not (told["request_id"] == request_id).any():
-        taken = stages.explained_book(explanation, book, common.home)
-        explanation = replace(explanation, timelines=None)
-        if taken is not None:
-            explanation = stages.add_timelines(explanation, taken, console)
+    folder = stages.kept_folder(from_, common.home)
+    explanation = only_case(read_explanation(folder), request_id)
+    explanation = stages.with_timeline(explanation, request_id, book, common.home, console)
+    explanation = stages.with_ways(explanation, folder, request_id, book, common.home, console)
     out = out or common.home / "cases" / f"{request_id}.html"
     html = case_html(explanation, request_id, common.home / "cache")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import stages
-from commandline import Common, FromOption, PageOption, RequestArgument
+from commandline import Common, ExplainedBookOption, FromOption, PageOption, RequestArgument
 from data.errors import CallError
 from settings import settings_of
 
@@ -17,6 +17,7 @@ def notice(
     common: Common,
     request_id: RequestArgument,
     from_: FromOption = None,
+    book: ExplainedBookOption = None,
     language: Annotated[
         Literal["en", "zh"], typer.Option("--language", help="The letter's language.")
     ] = "zh",
@@ -31,6 +32,7 @@ def notice(
 ) -> None:
     """Write the letter to the borrower of one conflict: what was decided, why, what would help, whom to ask."""
     from data.atomic import whole_file
+    from explanations.files import read_explanation
     from explanations.report.notice import notice_html, unset_parts
 
     console = common.console
@@ -39,7 +41,9 @@ def notice(
     parameters = settings_of(common).notice
     if lender is not None:
         parameters = parameters.model_copy(update={"lender": lender})
-    explanation = stages.kept_explanation(from_, common.home)
+    folder = stages.kept_folder(from_, common.home)
+    explanation = read_explanation(folder)
+    explanation = stages.with_ways(explanation, folder, request_id, book, common.home, console)
     html = notice_html(explanation, request_id, language, parameters, date)
     out = out or common.home / "notices" / f"{request_id}-{language}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +54,7 @@ def notice(
     if not looked_for and explanation.timelines is not None:
         console.note(
             f"Nobody looked for what would help request {request_id}, so the letter names no conditions for a release: "
-            "raise explanations.recourse.conflicts and explain the book again."
+            "name the book that was explained with --book."
         )
     unset = unset_parts(parameters)
     if unset:

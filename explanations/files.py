@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -21,6 +22,7 @@ from explanations.report.page import write_report
 from explanations.report.rule_sentences import rules_json
 from explanations.rules.surrogate import rules_read
 from features.catalogue import Catalogue, Feature
+from models.boosted import Origin, booster_of
 from models.calibration import Calibration
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
@@ -143,6 +145,35 @@ def read_explanation(folder: Path) -> Explanation:
         raise DataFault(
             f"{folder} cannot be read ({reason}); make it again with `releasegap explain`."
         ) from error
+
+
+def explained_models(folder: Path, explanation: Explanation) -> tuple[LimitModel, ReleaseModel]:
+    """The models that an explanation was made with, from its folder; what they were fitted with is not kept there.
+
+    Raises:
+        DataFault: One of them is not the one that the summary names.
+    """
+    origin = explanation.summary["trained_on"]
+    boosters = {}
+    for name in ("limit", "release"):
+        text = (folder / f"{name}_model.txt").read_text(encoding="utf-8")
+        if hashlib.sha256(text.encode()).hexdigest() != explanation.summary["models"][name]:
+            raise DataFault(
+                f"{folder / f'{name}_model.txt'} is not the model of this explanation; make it again with "
+                "`releasegap explain`."
+            )
+        boosters[name] = booster_of(text)
+    catalogue = explanation.catalogue
+    return (
+        LimitModel(boosters["limit"], catalogue.limit, {}, Origin(origin["limit"], catalogue.digest)),
+        ReleaseModel(
+            boosters["release"],
+            catalogue.release,
+            {},
+            Origin(origin["release"], catalogue.digest),
+            explanation.calibration,
+        ),
+    )
 
 
 def latest_explanation(home: Path) -> Path:

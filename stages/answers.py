@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from explanations.cohorts import Cohorts
     from explanations.explain import Evidence
     from explanations.explanation import Explanation
+    from explanations.recourse.levers import Offers
     from features.matrix import Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
@@ -101,7 +102,7 @@ def _refits(
 def add_recourse(
     explanation: Explanation,
     book: Book,
-    requests: Matrix,
+    offers: Offers,
     audit: pd.DataFrame | None,
     limit: LimitModel,
     release: ReleaseModel,
@@ -110,7 +111,6 @@ def add_recourse(
     engine: Engine | None = None,
 ) -> Explanation:
     """The explanation with what borrowers could do, where the book has dates: others do not say what can be changed."""
-    from explanations.recourse.levers import offers_of
     from explanations.recourse.ways import recourse
     from explanations.report.recourse_sentences import with_recourse
 
@@ -120,7 +120,7 @@ def add_recourse(
         found = recourse(
             book,
             explanation.conflicts,
-            offers_of(requests.keys),
+            offers,
             audit,
             limit,
             release,

@@ -1,4 +1,4 @@
-"""The explanation of a book, all stages of it, and explanations that were kept."""
+"""The explanation of a book: all its stages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commandline import Console
-from data.errors import CallError
 from settings import Settings, used
 from stages.answers import add_diagnostics, add_phantom, add_reasons, add_recourse, add_remedies
 from stages.causes import audit_lag, ledger_of, split_causes
@@ -40,6 +39,7 @@ def explain(
     """Conflicts, contrast, causes and all that the report tells."""
     from explanations.causes.tables import with_causes
     from explanations.explain import Evidence, explain
+    from explanations.recourse.levers import offers_of
     from explanations.rules.surrogate import with_rules
     from features.catalogue import catalogue_of
     from training.labels import observed_bad, oracle_bad
@@ -76,7 +76,9 @@ def explain(
     told = add_remedies(told, evidence, book, members, ledger, settings, console, engine)
     told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
     told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
-    told = add_recourse(told, book, requests, audit, limit, release, settings, console, engine)
+    told = add_recourse(
+        told, book, offers_of(requests.keys), audit, limit, release, settings, console, engine
+    )
     told = add_diagnostics(told, evidence, book, members, margin, settings, console)
     return add_timelines(told, book, console, engine or settings.blocks.local)
 
@@ -96,34 +98,6 @@ def add_timelines(
     with console.step("Reading what was visible when") as move:
         told = timelines(book, shown.sort_values("place"), engine or HERE, console.track(move))
     return replace(explanation, timelines=told)
-
-
-def kept_explanation(folder: Path | None, home: Path) -> Explanation:
-    """The explanation in a folder, or the one that was written last into the home."""
-    from explanations.files import latest_explanation, read_explanation
-
-    return read_explanation(folder or latest_explanation(home))
-
-
-def explained_book(explanation: Explanation, book: Path | None, home: Path) -> Book | None:
-    """The book that an explanation was made from: the one in a folder, else one of the home's; None where it has none.
-
-    Raises:
-        CallError: The book in the folder is another one.
-    """
-    from data.book import MANIFEST, open_book
-
-    digest = explanation.summary["book_digest"]
-    if book is not None:
-        opened = open_book(book)
-        if opened.digest != digest:
-            raise CallError(
-                f"{book} (digest {opened.digest[:12]}) is not the book of this explanation (digest {digest[:12]}); "
-                "name that one."
-            )
-        return opened
-    kept = (open_book(path.parent) for path in sorted((home / "books").glob(f"*/{MANIFEST}")))
-    return next((one for one in kept if one.digest == digest), None)
 
 
 def refuse_foreign_explanation(out: Path) -> None:

@@ -185,20 +185,44 @@ def test_a_letter_is_written_in_the_language_and_name_that_the_call_says(
     refused(call(*words), CALL_WRONG, "no reasons.parquet")
 
 
-def test_who_writes_a_letter_is_told_where_nobody_looked_for_what_would_help(
-    folder: Path, tmp_path: Path
+def test_what_would_help_is_looked_for_where_the_report_has_not(
+    folder: Path, home: Path, small_book: Book, tmp_path: Path
 ) -> None:
     source = copied(folder, tmp_path / "e")
     recourse = pd.read_parquet(source / "recourse.parquet")
+    kinds = recourse.groupby("kind")["request_id"].first()
+    for request in {int(kinds[kind]) for kind in ("none", "amount")}:
+        words = ("notice", request, "--from", source, "--json")
+        here = (*words, "--home", home, "--book", small_book.path, "--out", tmp_path / "letter.html")
+        assert answer(call(*here))["conditions"] is True
+        letter = (tmp_path / "letter.html").read_bytes()
+        answer(call("case", *here[1:]))
+        page = (tmp_path / "letter.html").read_bytes()
+
+        recourse[recourse["request_id"] != request].to_parquet(source / "recourse.parquet")
+        # The models and parameters are those of the explanation, whatever the call says.
+        assert answer(call(*here, "--set", "explanations.recourse.amount_steps=2"))["conditions"] is True
+        assert (tmp_path / "letter.html").read_bytes() == letter
+        answer(call("case", *here[1:]))
+        assert (tmp_path / "letter.html").read_bytes() == page
+
+        # Without the book nobody can look.
+        without = call(*words, "--home", tmp_path / "h")
+        assert answer(without)["conditions"] is False
+        assert f"Nobody looked for what would help request {request}" in without.stderr
+        recourse.to_parquet(source / "recourse.parquet")
+
+
+def test_a_model_that_is_not_the_explained_one_is_refused(
+    folder: Path, home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    source = copied(folder, tmp_path / "e")
+    recourse = pd.read_parquet(source / "recourse.parquet")
+    recourse.iloc[:0].to_parquet(source / "recourse.parquet")
     request = int(recourse["request_id"].iloc[0])
-    words = ("notice", request, "--from", source, "--home", tmp_path / "h", "--json")
-    looked_for = call(*words)
-    assert answer(looked_for)["conditions"] is True
-    assert "Nobody looked" not in looked_for.stderr
-    recourse[recourse["request_id"] != request].to_parquet(source / "recourse.parquet")
-    not_looked_for = call(*words)
-    assert answer(not_looked_for)["conditions"] is False
-    assert f"Nobody looked for what would help request {request}" in not_looked_for.stderr
+    (source / "limit_model.txt").write_bytes((source / "limit_model.txt").read_bytes()[:-1])
+    result = call("notice", request, "--from", source, "--book", small_book.path, "--home", home)
+    refused(result, WORK_WRONG, "limit_model.txt is not the model of this explanation")
 
 
 def test_truth_tells_the_causes_of_the_same_conflicts(
