@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from explanations.parameters import ExplanationParameters, NoticeParameters
     from features.parameters import FeatureParameters
     from models.limit_model import LimitModel
-    from models.parameters import ModelsParameters
+    from models.parameters import EconomicsParameters, ModelsParameters
     from models.release_model import ReleaseModel
     from training.parameters import TrainingParameters
 
@@ -41,6 +41,7 @@ class Settings:
     world: World
     features: FeatureParameters
     models: ModelsParameters
+    economics: EconomicsParameters
     training: TrainingParameters
     explanations: ExplanationParameters
     notice: NoticeParameters
@@ -81,7 +82,7 @@ def _groups() -> type[Parameters]:
     from data.world import Simulation, World
     from explanations.parameters import ExplanationParameters, NoticeParameters
     from features.parameters import FeatureParameters
-    from models.parameters import ModelsParameters
+    from models.parameters import EconomicsParameters, ModelsParameters
     from training.parameters import TrainingParameters
 
     groups: dict[str, Any] = {
@@ -90,6 +91,7 @@ def _groups() -> type[Parameters]:
         "world": (World, ...),
         "features": (FeatureParameters, ...),
         "models": (ModelsParameters, ...),
+        "economics": (EconomicsParameters, ...),
         "training": (TrainingParameters, ...),
         "explanations": (ExplanationParameters, ...),
         "notice": (NoticeParameters, ...),

@@ -41,3 +41,13 @@ class ModelsParameters(Parameters):
     policy: PolicyParameters
     favoured: FavouredParameters
     overrides: OverridesParameters
+
+
+class EconomicsParameters(Parameters):
+    """What a draw costs and earns (see `models.economics`)."""
+
+    lgd: Annotated[float, Field(gt=0, le=1)]
+    funding_cost: Annotated[float, Field(ge=0, le=100)]
+    servicing_cost: Annotated[float, Field(ge=0, le=100)]
+    apr: Annotated[float, Field(gt=0, le=100)]
+    term: Annotated[int, Field(ge=1, le=360)]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import jinja2
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from markupsafe import Markup
 from data.atomic import whole_file
 from explanations.explanation import Explanation
 from explanations.report.palette import CHART_CONFIG, FONTS, MUTED
-from explanations.report.plain import report_markdown, report_tables, table_csv
+from explanations.report.plain import page_markdown, report_tables, table_csv
 from explanations.report.schemes import in_variables, scheme_css
 from explanations.report.section import Build, Section, Subject
 from explanations.report.sections import SECTIONS
@@ -49,10 +50,30 @@ def write_report(explanation: Explanation, path: Path, cache_folder: Path | None
     """
     subject = Subject(explanation)
     sections = _built(subject, SECTIONS)
-    files = {path: _page(subject, sections, say("page.title"), cache_folder)}
+    write_page(sections, say("page.title"), path, cache_folder, subject.undated, PICTURES)
+
+
+def write_page(
+    sections: Mapping[str, Section],
+    title: Text,
+    path: Path,
+    cache_folder: Path | None = None,
+    undated: bool = False,
+    pictures: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Writes a page of sections to `path`, and beside it as Markdown and its tables as CSV.
+
+    Args:
+        sections: The sections by name, in their order.
+        title: What the page is called.
+        path: The page.
+        cache_folder: Where the page's scripts are kept for later pages.
+        undated: Whether the book has clients for requests.
+        pictures: Path of a chart's picture, by the chart's name, where there is one.
+    """
+    files = {path: sections_html(sections, title, undated, cache_folder)}
     for language, ending in MARKDOWN.items():
-        text = report_markdown(sections, subject.undated, language, PICTURES)
-        files[path.with_suffix(ending)] = text
+        files[path.with_suffix(ending)] = page_markdown(sections, title, undated, language, pictures)
     for name, table in report_tables(sections).items():
         files[path.parent / TABLES / f"{name}.csv"] = table_csv(table)
     for place, text in files.items():
@@ -69,9 +90,9 @@ def report_html(explanation: Explanation, cache_folder: Path | None = None) -> s
 def page_html(
     explanation: Explanation, builds: Mapping[str, Build], title: Text, cache_folder: Path | None = None
 ) -> str:
-    """A page of some sections, under a title."""
+    """A page of some sections of an explanation, under a title."""
     subject = Subject(explanation)
-    return _page(subject, _built(subject, builds), title, cache_folder)
+    return sections_html(_built(subject, builds), title, subject.undated, cache_folder)
 
 
 def _built(subject: Subject, builds: Mapping[str, Build]) -> dict[str, Section]:
@@ -80,8 +101,11 @@ def _built(subject: Subject, builds: Mapping[str, Build]) -> dict[str, Section]:
     return {name: section for name, section in built.items() if section is not None}
 
 
-def _page(subject: Subject, sections: Mapping[str, Section], title: Text, cache_folder: Path | None) -> str:
-    environment = _environment(subject)
+def sections_html(
+    sections: Mapping[str, Section], title: Text, undated: bool = False, cache_folder: Path | None = None
+) -> str:
+    """A page of any sections, under a title; `undated` where the book has clients for requests."""
+    environment = _environment(undated)
     page: dict[str, object] = {
         "title": {"en": title.en, "zh": title.zh},
         "config": in_variables(CHART_CONFIG),
@@ -149,7 +173,7 @@ def _text_of(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _environment(subject: Subject) -> jinja2.Environment:
+def _environment(undated: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -158,5 +182,5 @@ def _environment(subject: Subject) -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=in_variables,
     )
-    environment.globals |= {"say": partial(say_of, subject.undated), "colours": {"muted": MUTED}}
+    environment.globals |= {"say": partial(say_of, undated), "colours": {"muted": MUTED}}
     return environment

@@ -18,18 +18,23 @@ _NUMBER = re.compile(r"[+\-−]?[\d.,]+%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def report_markdown(
-    sections: Mapping[str, Section], undated: bool, language: Language, pictures: Mapping[str, str]
+def page_markdown(
+    sections: Mapping[str, Section],
+    title: Text,
+    undated: bool,
+    language: Language,
+    pictures: Mapping[str, str],
 ) -> str:
-    """What the sections say and show, as Markdown; everything from data is escaped.
+    """What the sections of a page say and show, as Markdown; everything from data is escaped.
 
     Args:
         sections: The sections by name, in their order.
+        title: What the page is called.
         undated: Whether the book has clients for requests.
         language: Which of the two languages.
         pictures: Path of a chart's picture, by the chart's name, where there is one.
     """
-    lines = [f"# {_plain(say_of(undated, 'page.title')[language])}", ""]
+    lines = [f"# {_plain(title[language])}", ""]
     for place, (name, section) in enumerate(sections.items()):
         if place:  # the first speaks for itself
             lines += [f"## {_plain(say_of(undated, f'section.{name}')[language])}", ""]
