@@ -70,7 +70,7 @@ def decision_matrix(
     rows = cohorts.judged & np.isfinite(limit_score)
     table = pd.DataFrame(
         {
-            "limit_decile": _deciles(limit_score[rows]),
+            "limit_decile": deciles(limit_score[rows]),
             "decision": np.where(decided["refused"].to_numpy(bool)[rows], "refuse", "release"),
             "favoured": decided["favoured"].to_numpy(bool)[rows],
             "bad_known": ~np.isnan(observed[rows]),
@@ -110,7 +110,7 @@ def bad_rates(
     return rates
 
 
-def _deciles(score: NDArray[np.float64]) -> NDArray[np.int64]:
+def deciles(score: NDArray[np.float64]) -> NDArray[np.int64]:
     """Decile of each score, 1 the lowest; equal scores are told apart by their place."""
     decile = np.empty(len(score), dtype=np.int64)
     decile[np.argsort(score, kind="stable")] = np.arange(len(score)) * DECILES // max(len(score), 1) + 1

@@ -39,7 +39,8 @@ class Explanation:
         decision_matrix: limit_decile (1 lowest to 10), decision (`release` or `refuse`), favoured, requests,
             bad_known (requests whose outcome was seen), bad (bad among them), oracle_bad (bad with the draw,
             simulated books, otherwise NaN).
-        performance: model, split, population, metric, value.
+        performance: model, split, population, metric, value; where diagnostics were taken low and high, too (NaN for
+            what has no interval).
         reliability: decile of PD, requests, mean_pd, bad_rate; released requests out of time.
         funnel: stage, count.
         causes: A row per conflict: request_id and the share of each cause (see `data.mechanisms.CAUSES`); None where

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ FAIRNESS_COLUMNS = (
     *("attribute", "group", "measure", "reference", "count", "of", "rate", "low", "high"),
     *("ratio", "ratio_low", "ratio_high", "suppressed"),
 )
-DISPARITY_COLUMNS = ("attribute", "measure", "ratio", "lowest", "highest")
+DISPARITY_COLUMNS = ("attribute", "measure", "ratio", "ratio_low", "ratio_high", "lowest", "highest")
 
 _CHUNK = 1 << 21  # drawn numbers held at once (16 MB)
 
@@ -66,16 +66,17 @@ def fairness(
         `bad`: of the released whose outcome was seen; `bad_oracle`: of all released, simulated books), reference (the
         largest group, which the others are held against), count, of, rate with its bootstrap interval over borrowers
         (none where nobody or everybody counts), ratio to the reference's rate with its interval, suppressed (of fewer
-        borrowers than the smallest cell: no figures). Disparity: attribute, measure, ratio (lowest over highest rate),
-        lowest and highest (their groups).
+        borrowers than the smallest cell: no figures). Disparity: attribute, measure, ratio (lowest over highest rate)
+        with its interval (of these two groups, as if they had been named beforehand), lowest and highest (the groups).
     """
     who, counts = _by_borrower(decided, cohorts, observed, oracle)
     known = attributes.set_index("borrower_id").reindex(who)
     rates, spreads = [], []
     for place, name in enumerate(known.columns if len(who) else ()):
-        table = _rates(groups_of(known[name], parameters.fairness.bands), counts, parameters, place)
+        groups = groups_of(known[name], parameters.fairness.bands)
+        table, spread = _rates(groups, counts, parameters, place)
         rates.append(table.assign(attribute=name))
-        spreads.append(_disparity(table).assign(attribute=name))
+        spreads.append(spread.assign(attribute=name))
     return _joined(rates, FAIRNESS_COLUMNS), _joined(spreads, DISPARITY_COLUMNS)
 
 
@@ -121,20 +122,22 @@ def _by_borrower(
 
 def _rates(
     groups: pd.Categorical[str], counts: Mapping[str, Counts], parameters: ExplanationParameters, place: int
-) -> pd.DataFrame:
-    """The rates of one attribute's groups, by measure."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rates of one attribute's groups, by measure, and of each measure the lowest over the highest."""
     names = [str(name) for name in groups.categories]
     of_group = groups.codes.astype(np.int64)
     largest = int(np.argmax(np.bincount(of_group, counts["requests"], len(names))))
-    tables = []
+    tables, spreads = [], []
     for measure, (counted, of) in MEASURES.items():
         if counted not in counts:
             continue
         both = np.stack([counts[counted], counts[of]], axis=1)
         generator = np.random.default_rng([parameters.seed, place])
-        table = _measured(names, of_group, both, largest, parameters, generator)
+        table, drawn = _measured(names, of_group, both, largest, parameters, generator)
         tables.append(table.assign(measure=measure))
-    return pd.concat(tables, ignore_index=True)
+        spread = _disparity(table, drawn, parameters.bootstrap_level)
+        spreads += [] if spread is None else [spread | {"measure": measure}]
+    return pd.concat(tables, ignore_index=True), pd.DataFrame(spreads, columns=list(DISPARITY_COLUMNS[1:]))
 
 
 def _measured(
@@ -144,8 +147,8 @@ def _measured(
     largest: int,
     parameters: ExplanationParameters,
     generator: np.random.Generator,
-) -> pd.DataFrame:
-    """One measure of each group: `both` holds each borrower's count, and of how many."""
+) -> tuple[pd.DataFrame, Floats]:
+    """One measure of each group, and its rates in the drawn books: `both` holds a borrower's count, and of how many."""
     totals = np.stack([np.bincount(of_group, part, len(names)) for part in both.T], axis=1).astype(np.int64)
     borrowers = np.bincount(of_group[both[:, 1] > 0], minlength=len(names))
     told = borrowers >= parameters.fairness.small_cell
@@ -179,7 +182,7 @@ def _measured(
         "ratio_high": ratio_high,
         "suppressed": ~told,
     }
-    return pd.DataFrame(table)
+    return pd.DataFrame(table), rates
 
 
 def _framed(counts: Mapping[str, Counts]) -> MetricFrame:
@@ -198,24 +201,27 @@ def _framed(counts: Mapping[str, Counts]) -> MetricFrame:
     )
 
 
-def _disparity(rates: pd.DataFrame) -> pd.DataFrame:
-    """Lowest over highest rate by measure, of the groups that are told: fairlearn's ratio between groups."""
-    rows = []
-    for measure, table in rates[~rates["suppressed"]].groupby("measure", sort=False):
-        if len(table) < 2 or not table["rate"].max() > 0:
-            continue
-        both = table[["count", "of"]].to_numpy(np.int64)
-        ratio = _framed(dict(zip(table["group"], both, strict=True))).ratio(method="between_groups")["rate"]
-        lowest, highest = (int(place) for place in (table["rate"].argmin(), table["rate"].argmax()))
-        rows.append(
-            {
-                "measure": measure,
-                "ratio": float(ratio),
-                "lowest": table["group"].iloc[lowest],
-                "highest": table["group"].iloc[highest],
-            }
-        )
-    return pd.DataFrame(rows, columns=list(DISPARITY_COLUMNS[1:]))
+def _disparity(table: pd.DataFrame, drawn: Floats, level: float) -> dict[str, Any] | None:
+    """Lowest over highest rate of the groups that are told (fairlearn's ratio between groups), with its interval.
+
+    None where there are no two to compare.
+    """
+    told = table[~table["suppressed"]]
+    if len(told) < 2 or not told["rate"].max() > 0:
+        return None
+    both = told[["count", "of"]].to_numpy(np.int64)
+    ratio = _framed(dict(zip(told["group"], both, strict=True))).ratio(method="between_groups")["rate"]
+    ends = [told.index[int(place)] for place in (told["rate"].argmin(), told["rate"].argmax())]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = drawn[:, [ends[0]]] / drawn[:, [ends[1]]]
+    low, high = _intervals(ratios, np.array([table.loc[ends, "low"].notna().all()]), level)
+    return {
+        "ratio": float(ratio),
+        "ratio_low": float(low[0]),
+        "ratio_high": float(high[0]),
+        "lowest": table.loc[ends[0], "group"],
+        "highest": table.loc[ends[1], "group"],
+    }
 
 
 def _drawn(of_group: Counts, both: Counts, groups: int, draws: int, generator: np.random.Generator) -> Counts:

@@ -240,7 +240,15 @@ def add_diagnostics(
 
     from data.protected import protected_attributes
     from explanations.cutoff_sweep import cutoff_sweep
-    from explanations.diagnostics import Diagnostics, diagnostics_summary
+    from explanations.diagnostics import (
+        ORACLE,
+        RELEASED,
+        Diagnostics,
+        diagnostics_summary,
+        intervals_by_population,
+        lift_with_intervals,
+        performance_with_intervals,
+    )
     from explanations.fairness import fairness
     from training.diagnostics import diagnose
 
@@ -258,9 +266,17 @@ def add_diagnostics(
             chosen.stability_features,
             settings.training,
         )
+        known = {name: one for name, one in zip((RELEASED, ORACLE), outcomes, strict=True) if one is not None}
+        sure = intervals_by_population(
+            known,
+            members.judged,
+            evidence.release.calibration.pd(margin),
+            evidence.decided["borrower_id"].to_numpy("int64"),
+            chosen.bootstrap_level,
+        )
         told = Diagnostics(
             ranking=found.ranking,
-            lift=found.lift,
+            lift=lift_with_intervals(found.lift, sure),
             limit_deciles=found.limit_deciles,
             sweep=cutoff_sweep(evidence.decided, members, *outcomes, chosen.cutoff_factors),
             fairness=rates,
@@ -276,4 +292,5 @@ def add_diagnostics(
             "small_cell": chosen.fairness.small_cell,
         },
     }
-    return replace(explanation, diagnostics=told, summary=summary)
+    performance = performance_with_intervals(explanation.performance, sure)
+    return replace(explanation, diagnostics=told, summary=summary, performance=performance)

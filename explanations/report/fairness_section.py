@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -23,7 +24,7 @@ from explanations.report.exhibits import (
     tooltips,
 )
 from explanations.report.palette import INK, PLAIN
-from explanations.report.quantities import NOTHING, count, fixed, share
+from explanations.report.quantities import NOTHING, count, fixed, share, with_interval
 from explanations.report.section import Section, Subject
 from explanations.report.words import Language, Text, named, same, say, say_of
 
@@ -114,7 +115,7 @@ def _record(place: int, row: Any, protected: Mapping[str, Any], few: Text) -> di
         "label": in_lines(name),
         "name": name,
         "of": few if row.suppressed else count(row.of),
-        "rate": NOTHING if row.suppressed else _with_interval(row.rate, row.low, row.high),
+        "rate": NOTHING if row.suppressed else with_interval(share(row.rate), row.low, row.high, share),
         "ratio": _finite(row.ratio),
         "ratio_low": _finite(row.ratio_low),
         "ratio_high": _finite(row.ratio_high),
@@ -132,20 +133,11 @@ def _finite(value: float) -> float | None:
     return round(min(value, _WIDEST), 4) if math.isfinite(value) else None
 
 
-def _with_interval(rate: float, low: float, high: float) -> str:
-    text = share(rate)
-    return f"{text} ({share(low)} … {share(high)})" if math.isfinite(low) else text
-
-
 def _ratio(row: Any) -> str:
     if not math.isfinite(row.ratio):
         return NOTHING
-    text = fixed(row.ratio, 2)
-    return (
-        f"{text} ({fixed(row.ratio_low, 2)} … {fixed(row.ratio_high, 2)})"
-        if math.isfinite(row.ratio_low)
-        else text
-    )
+    write = partial(fixed, digits=2)
+    return with_interval(write(row.ratio), row.ratio_low, row.ratio_high, write)
 
 
 def _spread(row: Mapping[Any, Any], rates: pd.DataFrame, protected: Mapping[str, Any]) -> Text:
@@ -153,6 +145,7 @@ def _spread(row: Mapping[Any, Any], rates: pd.DataFrame, protected: Mapping[str,
     here = rates[(rates["attribute"] == attribute) & (rates["measure"] == APPROVAL)].set_index("group")[
         "rate"
     ]
+    whole = partial(share, digits=0)
     return say(
         "fairness.spread_wide" if row["ratio"] < FOUR_FIFTHS else "fairness.spread",
         attribute=attribute_label(attribute, protected),
@@ -160,7 +153,7 @@ def _spread(row: Mapping[Any, Any], rates: pd.DataFrame, protected: Mapping[str,
         highest=group_label(attribute, str(row["highest"]), protected),
         low=share(float(here[row["lowest"]])),
         high=share(float(here[row["highest"]])),
-        ratio=share(float(row["ratio"]), digits=0),
+        ratio=with_interval(whole(row["ratio"]), row.get("ratio_low"), row.get("ratio_high"), whole),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from explanations.explanation import Explanation
 from explanations.report.exhibits import Column, Table, table
 from explanations.report.headline import has_oracle, is_undated
-from explanations.report.quantities import NOTHING, count, fixed, known, money, share
+from explanations.report.quantities import NOTHING, count, fixed, known, money, share, with_interval
 from explanations.report.words import Text, has, joined, named, same, say, say_of
 
 _SPLITS = ("out_of_time", "calibration", "early_stopping", "train")
@@ -34,9 +35,9 @@ def performance_table(explanation: Explanation, model: str) -> Table:
     records = []
     for split, population in pairs:
         rows = tidy[(tidy["split"] == split) & (tidy["population"] == population)]
-        values = dict(zip(rows["metric"], rows["value"], strict=True))
+        values = {row["metric"]: row for row in rows.to_dict("records")}
         sample = _sample(str(split), str(population), undated, tidy["population"].nunique() > 1)
-        cells = {name: _metric(name, values.get(name), str(summary["currency"])) for name in metrics}
+        cells = {name: _metric_cell(name, values.get(name), str(summary["currency"])) for name in metrics}
         records.append({"sample": sample, **cells})
     columns = [Column("sample", say("column.sample"), numeric=False)]
     columns += [Column(name, _metric_name(name, undated)) for name in metrics]
@@ -119,6 +120,14 @@ def _favoured(parameters: Mapping[str, Any], imported: bool) -> Text:
 
 def _written(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _metric_cell(name: str, row: Mapping[Any, Any] | None, currency: str) -> str:
+    """A metric with its interval where it has one; nothing where there is none."""
+    if row is None:
+        return NOTHING
+    shown = _metric(name, row["value"], currency)
+    return with_interval(shown, row.get("low"), row.get("high"), partial(fixed, digits=2))
 
 
 def _metric(name: str, value: float | None, currency: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from explanations.report.words import Text, counted, has, same, say
 
@@ -75,6 +76,13 @@ def fixed(value: float, digits: int) -> str:
 def interval(low: float, high: float) -> str:
     """A bootstrap interval of a contribution."""
     return f"{push(low)} … {push(high)}" if known(low) and known(high) else NOTHING
+
+
+def with_interval(value: str, low: float | None, high: float | None, write: Callable[[float], str]) -> str:
+    """A figure as it was written, with its interval where it has one."""
+    if low is None or high is None or not (known(low) and known(high)):
+        return value
+    return f"{value} ({write(low)} … {write(high)})"
 
 
 def limit_effect(log_push: float | None) -> str:

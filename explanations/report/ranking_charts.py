@@ -21,8 +21,8 @@ from explanations.report.exhibits import (
     table,
     tooltips,
 )
-from explanations.report.palette import AGAINST, FAVOUR
-from explanations.report.quantities import NOTHING, count, share
+from explanations.report.palette import AGAINST, FAVOUR, INK
+from explanations.report.quantities import NOTHING, count, share, with_interval
 from explanations.report.words import Language, Text, joined, named, say, say_of
 
 _TENTH = 0.1
@@ -82,15 +82,23 @@ def lift_chart(lift: pd.DataFrame, undated: bool) -> Chart:
         Column("lift_text", say("lift.lift")),
         Column("captured", say("lift.captured")),
     ]
+    found = [_riskiest(str(name), rows, undated) for name, rows in lift.groupby("population", sort=False)]
     description = say("lift.description")
     return Chart(
         name="lift",
         title=say("lift.title"),
-        note=say("lift.note"),
+        note=say_of(undated, "lift.note", found=joined(found, en=" ", zh="")),
         description=description,
         specs=in_both(lambda language: _lift(records, columns, language), description),
         table=table(say("lift.title"), columns, records),
     )
+
+
+def _riskiest(population: str, rows: pd.DataFrame, undated: bool) -> Text:
+    """How much more often the riskiest tenth goes bad."""
+    first: Any = next(rows.itertuples(index=False))
+    times = with_interval(_times(first.lift), first.lift_low, first.lift_high, _times)
+    return say("lift.riskiest", population=_phrase(population, undated), times=times)
 
 
 def _step(population: Text, row: Any, colour: str) -> dict[str, Any]:
@@ -111,8 +119,10 @@ def _decile(row: Any, populations: Sequence[str]) -> dict[str, Any]:
         "colour": _COLOURS[place],
         "place": place,
         "decile": str(int(row.decile)),
-        "lift": None if math.isnan(row.lift) else round(float(row.lift), 4),
-        "lift_text": _times(row.lift),
+        "lift": _finite(row.lift),
+        "low": _finite(row.lift_low),
+        "high": _finite(row.lift_high),
+        "lift_text": with_interval(_times(row.lift), row.lift_low, row.lift_high, _times),
         "requests": count(row.requests),
         "bad": count(row.bad),
         "rate": share(row.bad_rate, digits=2),
@@ -181,6 +191,10 @@ def _roc_table(curves: dict[str, pd.DataFrame]) -> tuple[list[Column], list[dict
     return columns, records
 
 
+def _finite(value: float) -> float | None:
+    return round(float(value), 4) if math.isfinite(value) else None
+
+
 def _times(value: float) -> str:
     return NOTHING if math.isnan(value) else f"×{value:.1f}"
 
@@ -217,7 +231,8 @@ def _lift(records: Sequence[Record], columns: Sequence[Column], language: Langua
     )
     up = alt.Y("lift:Q", title=say("lift.y")[language], axis=alt.Axis(format="~g", tickCount=5))
     bars = base.mark_bar(cornerRadiusEnd=2).encode(y=up, color=alt.Color("colour:N", scale=None))
+    ends = base.mark_rule(strokeWidth=1.5, color=INK, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
     ones: list[Record] = [{"lift": 1}]
     usual = alt.Chart(alt.InlineData(values=ones))
     usual = usual.mark_rule(**DASHED).encode(y=up)
-    return alt.layer(bars, usual, width="container", height=_HEIGHT)
+    return alt.layer(bars, ends, usual, width="container", height=_HEIGHT)

@@ -9,7 +9,13 @@ import pandas as pd
 
 from explanations.cohorts import cohorts_of
 from explanations.cutoff_sweep import cutoff_sweep
-from explanations.diagnostics import Diagnostics
+from explanations.diagnostics import (
+    ORACLE,
+    RELEASED,
+    Diagnostics,
+    intervals_by_population,
+    lift_with_intervals,
+)
 from explanations.fairness import fairness
 from explanations.parameters import ExplanationParameters
 from features.catalogue import Catalogue
@@ -52,15 +58,17 @@ def made_diagnostics(
     cohorts = cohorts_of(decided, np.ones(rows, dtype=bool))
     rates, disparity = fairness(decided, cohorts, observed, oracle, _people(rng, imported), parameters)
     seen = ~np.isnan(observed)
-    populations = {"released": (observed[seen], pd_[seen])} | (
-        {} if imported else {"all (oracle)": (truth, pd_)}
-    )
+    populations = {RELEASED: (observed[seen], pd_[seen])} | ({} if imported else {ORACLE: (truth, pd_)})
+    known = {RELEASED: observed} | ({} if oracle is None else {ORACLE: oracle})
+    sure = intervals_by_population(known, cohorts.judged, pd_, who, parameters.bootstrap_level)
     limit = rng.normal(9.5, 0.6, rows)
     month = np.array([f"2025-{m:02d}" for m in rng.integers(1, 13, rows)])
     year = np.where(month < "2025-04", observed, np.nan)
     return Diagnostics(
         ranking=_joined({name: ranking_curve(*both) for name, both in populations.items()}),
-        lift=_joined({name: lift_by_decile(*both) for name, both in populations.items()}),
+        lift=lift_with_intervals(
+            _joined({name: lift_by_decile(*both) for name, both in populations.items()}), sure
+        ),
         limit_deciles=limit_by_decile(limit + rng.normal(0, 0.1, rows), limit),
         sweep=cutoff_sweep(decided, cohorts, observed, oracle, parameters.cutoff_factors),
         fairness=rates,

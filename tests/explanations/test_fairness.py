@@ -99,6 +99,41 @@ def test_the_interval_of_a_ratio_holds_it_and_equal_groups(parameters: Explanati
     assert women["ratio_low"] < 1 < women["ratio_high"]  # sex has no part in this book's decisions
 
 
+def test_the_lowest_over_the_highest_rate_has_the_interval_of_these_two_groups(
+    parameters: ExplanationParameters,
+) -> None:
+    decided, cohorts, observed, truth, attributes = book(2_000)
+    _, disparity = fairness(decided, cohorts, observed, truth, attributes, parameters)
+    spread = disparity[(disparity["attribute"] == "age") & (disparity["measure"] == "approval")].iloc[0]
+    assert spread["ratio_low"] < spread["ratio"] < spread["ratio_high"]
+    table = decided[cohorts.judged].merge(attributes, on="borrower_id")
+    table = table.assign(group=groups_of(table["age"], parameters.fairness.bands))
+    low, high = (table[table["group"] == spread[end]] for end in ("lowest", "highest"))
+    rng, ratios = np.random.default_rng(5), []
+    for _ in range(400):  # nobody has two ages, so the groups' borrowers are drawn apart
+        drawn = []
+        for group in (low, high):
+            counts = group.groupby("borrower_id")["refused"].agg(["size", "sum"]).to_numpy()
+            some = counts[rng.integers(len(counts), size=len(counts))].sum(axis=0)
+            drawn.append(1 - some[1] / some[0])
+        ratios.append(drawn[0] / drawn[1])
+    width = spread["ratio_high"] - spread["ratio_low"]
+    expected = np.quantile(ratios, [0.025, 0.975])
+    assert [spread["ratio_low"], spread["ratio_high"]] == pytest.approx(expected, abs=0.2 * width)
+
+
+def test_where_one_of_the_two_groups_has_no_interval_nor_has_the_ratio(
+    parameters: ExplanationParameters,
+) -> None:
+    decided, cohorts, observed, truth, attributes = book()
+    women = attributes.loc[attributes["sex"] == "f", "borrower_id"]
+    kind = decided.assign(refused=decided["refused"] & ~decided["borrower_id"].isin(women))
+    _, disparity = fairness(kind, cohorts, observed, truth, attributes, parameters)
+    spread = disparity[(disparity["attribute"] == "sex") & (disparity["measure"] == "approval")].iloc[0]
+    assert spread["highest"] == "f"
+    assert np.isnan([spread["ratio_low"], spread["ratio_high"]]).all()
+
+
 def test_small_cells_tell_nothing_but_that_they_are_small(parameters: ExplanationParameters) -> None:
     decided, cohorts, observed, truth, attributes = book()
     few = attributes.assign(sex=np.where(np.arange(len(attributes)) < 2, "x", "m"))
