@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from data.errors import DataFault
 from models import codes
 from models.codes import coded_splits, scorer_of
-from models.trees import MISSING_NAN, Trees, trees_of
+from models.trees import MISSING_NAN, ZERO_BAND, Trees, trees_of
 from tests.models.boosters import MISSING, QUIET, drawn_values, fitted
 
 KINDS = MISSING | {"monotone": {"monotone_constraints": [1, -1, 0, 0]}, "binary": {"objective": "binary"}}
@@ -29,6 +29,43 @@ def test_the_score_is_lightgbms_to_the_bit(seed, kind, missing, rows):
     found = scorer_of(trees_of(model)).raw(values)
     expected = model.predict(values, raw_score=True) if rows else np.zeros(0)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("leaves", [2, 15, 16, 17, 32, 33, 100])
+def test_trees_of_any_width_are_scored_to_the_bit(leaves):
+    rng = np.random.default_rng(leaves)
+    values, rows = (rng.standard_normal((rows, 4)).astype(np.float32) for rows in (2_000, 500))
+    label = values[:, 0] * values[:, 1] + values[:, 2] ** 2
+    chosen = QUIET | {"objective": "regression", "num_leaves": leaves}
+    model = lgb.train(chosen, lgb.Dataset(values, label, params=chosen), 8)
+    trees = trees_of(model)
+    assert int(np.diff(trees.leaf_start).max()) == leaves
+    found = scorer_of(trees).raw(rows)
+    np.testing.assert_array_equal(found, model.predict(rows, raw_score=True))
+
+
+@pytest.mark.parametrize("cut", [0.1, -0.1, 1e-300, -1e-300, 1e300, -1e300, 3.5e38, 0.0, 1.0])
+def test_a_value_is_above_a_threshold_that_has_no_float32_as_it_is_above_the_double(cut):
+    trees = Trees(
+        feature_names=("income",),
+        node_start=np.array([0, 1]),
+        leaf_start=np.array([0, 2]),
+        feature=np.zeros(1, dtype=np.int32),
+        threshold=np.array([cut]),
+        default_left=np.zeros(1, dtype=bool),
+        missing_type=np.full(1, MISSING_NAN, dtype=np.int8),
+        left=np.array([-1], dtype=np.int32),
+        right=np.array([-2], dtype=np.int32),
+        leaf_value=np.array([1.0, 2.0]),
+    )
+    with np.errstate(over="ignore"):
+        near = np.float32(cut)
+    away = [np.nextafter(near, np.float32(side)) for side in (-np.inf, np.inf)]
+    most = np.finfo(np.float32).max
+    values = np.array([near, *away, 0.0, 1.0, -1.0, most, -most, np.inf, -np.inf], dtype=np.float32)
+    # As LightGBM reads them: what is within `ZERO_BAND` of 0 is 0.
+    read = np.where(np.abs(values) <= ZERO_BAND, 0.0, values.astype(np.float64))
+    np.testing.assert_array_equal(scorer_of(trees).raw(values[:, None]), np.where(read > cut, 2.0, 1.0))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
