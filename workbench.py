@@ -17,6 +17,7 @@ from commands.reject_inference import reject_inference
 from commands.run import run
 from commands.scorecard import scorecard
 from commands.simulate import simulate
+from commands.sync import sync
 from commands.train import train
 from commands.truth import truth
 from commands.ui import ui
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "truth": truth,
     "scorecard": scorecard,
     "ui": ui,
+    "sync": sync,
     "reject-inference": reject_inference,
     "bench": bench,
 }

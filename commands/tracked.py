@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commandline import DEFAULT_HOME, Common, Console
+from settings import BESIDE, code_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +21,44 @@ if TYPE_CHECKING:
 
 
 def store_of(common: Common, *, make: bool = True) -> Store:
-    """The MLflow store that a call is tracked in."""
-    with common.console.step("Opening the MLflow store"):
-        from training.tracking import open_store
+    """The MLflow store that a call is tracked in.
 
-        return open_store(common.home, make=make)
+    Where the server that the user has chosen does not answer, it is the home's own, and its runs wait for `sync`.
+    """
+    console = common.console
+    with console.step("Opening the MLflow store"):
+        from training.home import chosen_uri
+        from training.tracking import PENDING, Unreachable, open_store, without_password
+
+        try:
+            return open_store(common.home, make=make, tags=code_tags())
+        except Unreachable as error:
+            console.note(f"{error}. This work is kept in {common.home} until `releasegap sync` uploads it.")
+        waiting = {PENDING: without_password(chosen_uri() or "")}
+        return open_store(common.home, make=make, tags={**code_tags(), **waiting}, at_home=True)
+
+
+def code_tags(root: Path = BESIDE.parent) -> dict[str, str]:
+    """Tags that say by which code a run was made: digest of the sources and, in a clone, its commit and state."""
+    tags = {"code_digest": code_digest(root)}
+    if (root / ".git").exists():
+        try:
+            commit, changed = (
+                _git(root, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+            )
+        except (OSError, subprocess.SubprocessError):
+            return tags  # without git, or in a clone that git distrusts, the digest alone tells
+        tags |= {
+            "mlflow.source.git.commit": commit,
+            "git_state": "changed since" if changed else "as committed",
+        }
+    return tags
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git prints."""
+    call = ["git", "-C", str(root), *words]
+    return subprocess.run(call, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
 
 
 def finish(

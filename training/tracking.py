@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +54,15 @@ FIGURES = "figures"
 """Folder of a run's pictures."""
 PARAMETERS_A_BATCH = 100
 METRICS_A_BATCH = 1_000
+SERVER_SECONDS = 20
+"""How long a tracking server may take to answer the first call."""
+PENDING = "releasegap.for_server"
+"""Tag of a run that was kept in a home because its server (the tag's value) could not be reached."""
 _PICTURE = re.compile(r"^(!\[.*\]\()([\w.-]+\.(?:png|svg)\))$", re.MULTILINE)
+
+
+class Unreachable(CallError):
+    """The tracking server that the user has chosen does not answer."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Store:
     home: Path
     experiment: str
     chosen: str | None  # the tracking URI that the user has set
+    tags: Mapping[str, str] = field(default_factory=dict)  # of every run
 
     @property
     def exists(self) -> bool:
@@ -95,29 +104,37 @@ class Store:
                 if not self.chosen:
                     _prepare_database(self.home)
                 # MLflow would try for four minutes before it says that a server isn't there.
-                with _environment("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"), _known_warnings_silenced():
+                with (
+                    _environment("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"),
+                    _environment("MLFLOW_HTTP_REQUEST_TIMEOUT", _longest_wait()),
+                    _known_warnings_silenced(),
+                ):
                     client = MlflowClient(tracking_uri=self.uri)
                     location = None if self.chosen else str(layout.artifacts(self.home) / self.experiment)
                     return client, _experiment_id(client, self.experiment, location)
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-            reason = _without_password(str(error).strip().splitlines()[0])
+            reason = without_password(str(error).strip().splitlines()[0])
             otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if self.chosen else ""
-            raise CallError(f"cannot open the MLflow store of {self.place}: {reason}{otherwise}") from error
+            kind = Unreachable if self.chosen and _is_unreachable(error) else CallError
+            raise kind(f"cannot open the MLflow store of {self.place}: {reason}{otherwise}") from error
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
-        """A run that ends FINISHED, or FAILED when the block raises.
+        """A run that ends FINISHED, or FAILED when the block raises; within the block of another it is its child.
 
-        Under `mlflow run` (MLFLOW_RUN_ID is set) it is that run, renamed, not a new one.
+        Under `mlflow run` (MLFLOW_RUN_ID is set) the first is that run, renamed, not a new one.
         """
         experiment_id = self.experiment_id
-        _use(self.uri)
-        if os.environ.get("MLFLOW_RUN_ID"):
+        point_at(self.uri)
+        tagged = {**self.tags, **(tags or {})}
+        if mlflow.active_run():
+            started = mlflow.start_run(run_name=name, tags=tagged, nested=True)
+        elif os.environ.get("MLFLOW_RUN_ID"):
             started = mlflow.start_run()
-            for key, value in {**(tags or {}), "mlflow.runName": name}.items():
+            for key, value in {**tagged, "mlflow.runName": name}.items():
                 self.client.set_tag(started.info.run_id, key, value)
         else:
-            started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=dict(tags or {}))
+            started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tagged)
         with started:
             yield Run(self.client, started.info.experiment_id, started.info.run_id)
 
@@ -134,7 +151,8 @@ class Store:
             "source": manifest.source,
         }
         known = {f"book.{fact}": value for fact, value in facts.items() if value is not None}
-        tags = {"book_digest": book.digest, "book": name, "source": manifest.source}
+        tags = {"book_digest": book.digest, "book": name, "stage": work}
+        tags |= {fact: str(facts[fact]) for fact in ("source", "scenario", "seed") if facts[fact] is not None}
         with self.run(f"{work} {name}", tags) as run:
             run.log_parameters({**parameters, **known})
             run.log_dataset(book.digest, name, borrowers, str(book.path), work.partition(" ")[0])
@@ -148,7 +166,7 @@ class Store:
         """
         if not self.exists:
             raise CallError(f"no model {uri} in the MLflow store of {self.place}: it holds no runs yet")
-        _use(self.uri)
+        point_at(self.uri)
         folder = tempfile.mkdtemp(prefix="releasegap-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         try:
@@ -270,31 +288,43 @@ class Run:
                 pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "lightgbm", "pandas")],
                 extra_files=[str(folder / name) for name in SIDECAR],
             )
-        with redirect_stderr(io.StringIO()):  # it prints two lines for each model, whatever the log level
-            registered = mlflow.register_model(
-                logged.model_uri,
-                registered_name(kind),
-                tags={"book_digest": book_digest, "model_digest": model_digest},
-            )
-        return f"models:/{registered.name}/{registered.version}"
+        return registered(
+            logged.model_uri,
+            registered_name(kind),
+            {"book_digest": book_digest, "model_digest": model_digest},
+        )
 
     def report_url(self, base: str) -> str:
         """The link under which the UI at `base` (http://127.0.0.1:5000) shows this run's report."""
         return layout.report_url(base, self.experiment_id, self.run_id)
 
 
-def open_store(home: Path, experiment: str = layout.EXPERIMENT, *, make: bool = True) -> Store:
+def open_store(
+    home: Path,
+    experiment: str = layout.EXPERIMENT,
+    *,
+    make: bool = True,
+    tags: Mapping[str, str] | None = None,
+    at_home: bool = False,
+) -> Store:
     """The store of a home (sqlite and artifacts inside it), or the one that MLFLOW_TRACKING_URI names.
 
-    Makes what is missing; any number of processes may do this at once. With `make=False` a home that has
-    no store is left alone until its first run.
+    Makes what is missing; any number of processes may do this at once.
+
+    Args:
+        home: The home.
+        experiment: Where its runs go.
+        make: Without it a home that has no store is left alone until its first run.
+        tags: Of every run that is made with it.
+        at_home: Whether the home's own store is taken, whatever MLFLOW_TRACKING_URI names.
 
     Raises:
-        CallError: The home can't be written, or the store can't be opened or reached.
+        Unreachable: The server that MLFLOW_TRACKING_URI names does not answer.
+        CallError: The home can't be written, or the store can't be opened.
     """
     home = Path(home).resolve()
-    chosen = layout.chosen_uri()
-    store = Store(_without_password(chosen or str(home)), home, experiment, chosen)
+    chosen = None if at_home else layout.chosen_uri()
+    store = Store(without_password(chosen or str(home)), home, experiment, chosen, dict(tags or {}))
     if make or store.exists:
         _ = store.client
     return store
@@ -325,7 +355,14 @@ def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str
     return str(found.experiment_id)
 
 
-def _use(uri: str) -> None:
+def registered(model: str, name: str, tags: Mapping[str, str]) -> str:
+    """Registers a logged model as the next version of a name; gives its URI, `models:/releasegap-limit/3`."""
+    with redirect_stderr(io.StringIO()):  # it prints two lines for each model, whatever the log level
+        made = mlflow.register_model(model, name, tags=dict(tags))
+    return f"models:/{made.name}/{made.version}"
+
+
+def point_at(uri: str) -> None:
     """Points MLflow's module functions at a store.
 
     MLflow then also writes MLFLOW_TRACKING_URI, which must keep saying what the user chose, and no more.
@@ -367,7 +404,24 @@ def _alone_in(home: Path) -> Iterator[None]:
         yield
 
 
-def _without_password(text: str) -> str:
+def _longest_wait() -> str:
+    """Seconds that a server gets to answer: what the user has set, or ours; MLflow would give it two minutes."""
+    return os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT") or str(SERVER_SECONDS)
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether a failure comes from a connection that could not be had, and not from what the server said."""
+    from requests.exceptions import ConnectionError, Timeout
+
+    while error is not None:
+        if isinstance(error, ConnectionError | Timeout):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def without_password(text: str) -> str:
+    """A URI, or a text that holds one, without the user's name and password."""
     return re.sub("//[^/@]*@", "//", text)
 
 

@@ -1,0 +1,162 @@
+"""A tracking server elsewhere: it works as the home's own store does, and what it misses is uploaded later."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from data.book import Book
+from tests.commands.calls import CALL_WRONG, answer, call, refused
+from training.registry import fetch_model
+from training.sync import COPY_OF, SENT
+from training.tracking import PENDING, open_store
+from training.ui import LEAN
+
+TINY = ["--set", "training.limit.rounds=5", "--set", "training.release.rounds=5", "--json"]
+NOWHERE = "http://somebody:secret@127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server with a database and files of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--workers",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **LEAN}, stdout=log, stderr=log, start_new_session=True
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (folder / "log").read_text()
+            with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=5):
+                break
+            time.sleep(0.2)
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def kept(home: Path, small_book: Book) -> dict[str, Any]:
+    """What a training told whose server did not answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+        result = call("train", "all", "--book", small_book.path, "--home", home, *TINY)
+    assert f"kept in {home} until `releasegap sync`" in result.stderr
+    assert "secret" not in result.output
+    return answer(result)
+
+
+def test_without_its_server_a_run_is_kept_at_home_and_says_for_whom(kept: dict[str, Any], home: Path) -> None:
+    assert kept["store"] == str(home)
+    run = open_store(home, at_home=True).client.get_run(str(kept["run"]))
+    assert run.data.tags[PENDING] == "http://127.0.0.1:1"
+    assert run.info.status == "FINISHED"
+
+
+def test_what_was_kept_is_uploaded_whole_and_once(
+    kept: dict[str, Any], home: Path, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    here, there = open_store(home, at_home=True).client, MlflowClient(server)
+    # An upload that was cut off leaves half a run, which the next one takes away.
+    store = open_store(tmp_path / "h")
+    half = there.create_run(store.experiment_id, tags={COPY_OF: str(kept["run"])}).info.run_id
+    told = answer(call("sync", "--home", home, "--json"))
+    sent: Any = told["runs"]
+    assert set(sent) >= {kept["run"]}
+    assert there.get_run(half).info.lifecycle_stage == "deleted"
+    for source, copy in sent.items():
+        before, after = here.get_run(source), there.get_run(copy)
+        assert after.data.params == before.data.params
+        assert after.data.metrics == before.data.metrics
+        for name in before.data.metrics:
+            steps = [
+                [(one.step, one.value) for one in client.get_metric_history(run, name)]
+                for client, run in ((here, source), (there, copy))
+            ]
+            assert steps[0] == steps[1]
+        assert before.data.tags[SENT] == copy
+        assert (after.info.status, after.info.start_time) == (before.info.status, before.info.start_time)
+        assert PENDING not in after.data.tags
+        names = [
+            {file.path for file in client.list_artifacts(run)}
+            for client, run in ((here, source), (there, copy))
+        ]
+        assert names[0] == names[1]
+        assert [given.dataset.digest for given in after.inputs.dataset_inputs] == [
+            given.dataset.digest for given in before.inputs.dataset_inputs
+        ]
+    versions: Any = told["models"]
+    assert set(versions) == set(kept["models"].values())
+    for uri_here, uri_there in versions.items():
+        folders = [
+            fetch_model(open_store(home, at_home=True), uri_here),
+            fetch_model(open_store(home), uri_there),
+        ]
+        texts = [(folder / "model.txt").read_bytes() for folder in folders if folder.is_dir()]
+        assert len(texts) == 2
+        assert texts[0] == texts[1]
+    assert answer(call("sync", "--home", home, "--json"))["runs"] == {}
+
+
+def test_a_server_elsewhere_serves_as_the_homes_own_store_does(
+    server: str, small_book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    told: Any = answer(call("train", "all", "--book", small_book.path, "--home", tmp_path / "h", *TINY))
+    assert told["store"] == server
+    client = MlflowClient(server)
+    run = client.get_run(told["run"])
+    assert run.info.status == "FINISHED"
+    assert not (tmp_path / "h" / "mlflow.db").exists()
+    for uri in told["models"].values():
+        name, version = uri.removeprefix("models:/").split("/")
+        assert client.get_model_version(name, version).tags["book_digest"] == small_book.digest
+
+
+def test_sync_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    refused(call("sync", "--home", tmp_path), CALL_WRONG, "Set MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+    refused(call("sync", "--home", tmp_path), CALL_WRONG, "holds no runs")
+    assert not list(tmp_path.iterdir())
