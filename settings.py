@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from data.book import Book
     from data.parameters import Parameters
     from data.world import Simulation, World
-    from explanations.parameters import ExplanationParameters, NoticeParameters
+    from data.yaml_tree import Tree
+    from explanations.parameters import ExplanationParameters, NoticeParameters, WhatIfParameters
     from features.parameters import FeatureParameters
     from models.limit_model import LimitModel
     from models.parameters import EconomicsParameters, ModelsParameters
@@ -45,6 +46,7 @@ class Settings:
     training: TrainingParameters
     explanations: ExplanationParameters
     notice: NoticeParameters
+    whatif: WhatIfParameters
 
 
 def settings_of(common: Common, *changes: str) -> Settings:
@@ -60,16 +62,32 @@ def resolved(params: Path | None, overrides: list[str]) -> Settings:
     tree = parse(PARAMETERS.read_text(encoding="utf-8"), PARAMETERS.name)
     source = PARAMETERS.name
     if params is not None:
-        try:
-            text = params.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
-        tree, source = merge(tree, parse(text, str(params))), str(params)
+        tree, source = merge(tree, _file_tree(params)), str(params)
     groups = read_parameters(_groups(), tree, overrides, source)
     settings = Settings(**{group.name: getattr(groups, group.name) for group in fields(Settings)})
     settings.world.require_scenarios(settings.simulation.scenario)  # here, before any work is begun
     return settings
+
+
+def given(common: Common) -> Tree:
+    """The parameters that a call itself gives a value, by `--params` and `--set`, as a tree."""
+    from data.parameters import merge, override_tree
+
+    tree = {} if common.params is None else _file_tree(common.params)
+    for override in common.overrides:
+        tree = merge(tree, override_tree(override))
+    return tree
+
+
+def _file_tree(params: Path) -> Tree:
+    from data.yaml_tree import parse
+
+    try:
+        text = params.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CallError(f"Cannot read the parameters {params}: {reason}; name another file.") from error
+    return parse(text, str(params))
 
 
 @functools.cache
@@ -80,7 +98,7 @@ def _groups() -> type[Parameters]:
     from data.blocks import BlockParameters
     from data.parameters import Parameters
     from data.world import Simulation, World
-    from explanations.parameters import ExplanationParameters, NoticeParameters
+    from explanations.parameters import ExplanationParameters, NoticeParameters, WhatIfParameters
     from features.parameters import FeatureParameters
     from models.parameters import EconomicsParameters, ModelsParameters
     from training.parameters import TrainingParameters
@@ -95,6 +113,7 @@ def _groups() -> type[Parameters]:
         "training": (TrainingParameters, ...),
         "explanations": (ExplanationParameters, ...),
         "notice": (NoticeParameters, ...),
+        "whatif": (WhatIfParameters, ...),
     }
     return create_model("Groups", __base__=Parameters, **groups)
 

@@ -21,6 +21,7 @@ from commands.sync import sync
 from commands.train import train
 from commands.truth import truth
 from commands.ui import ui
+from commands.whatif import whatif
 
 app = typer.Typer(
     name="releasegap",
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": explain,
     "case": case,
     "notice": notice,
+    "whatif": whatif,
     "truth": truth,
     "scorecard": scorecard,
     "ui": ui,

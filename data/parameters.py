@@ -45,7 +45,7 @@ def read_parameters(
     """
     tree = parse(text_or_tree, source) if isinstance(text_or_tree, str) else text_or_tree
     for override in overrides:
-        tree = merge(tree, _override_tree(override))
+        tree = merge(tree, override_tree(override))
     try:
         # JSON is where strict validation takes a list for a tuple and a text for a date.
         return model.model_validate_json(json.dumps(tree, default=str))
@@ -87,7 +87,12 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Leaf]]:
         yield name, json.dumps(value, ensure_ascii=False)
 
 
-def _override_tree(override: str) -> Tree:
+def override_tree(override: str) -> Tree:
+    """Gives the tree of one parameter, as `a.b=c` tells it.
+
+    Raises:
+        CallError: The text is not of that form, or its value is not YAML.
+    """
     path, equals, text = override.partition("=")
     place = f"--set {override}"
     keys = path.strip().split(".")

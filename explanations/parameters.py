@@ -187,3 +187,19 @@ class NoticeParameters(Parameters):
     address: str
     review_contact: str
     data_contact: str
+
+
+class WhatIfParameters(Parameters):
+    """What a what-if changes besides the parameters of the policy, and how it is looked at (see `explanations.whatif`).
+
+    Attributes:
+        cutoff_factor: What every cut-off is multiplied with.
+        spending_weight: What the weight of spending in limits is multiplied with.
+        spending_weights: Such factors on the frontier.
+        conflicts: Conflicts that are split into causes at most, before and after.
+    """
+
+    cutoff_factor: Annotated[float, Field(gt=0, le=100)]
+    spending_weight: Annotated[float, Field(ge=0, le=10)]
+    spending_weights: Annotated[tuple[float, ...], AfterValidator(rising), AfterValidator(_with_one)]
+    conflicts: Annotated[int, Field(ge=1)]

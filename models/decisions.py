@@ -32,6 +32,8 @@ def decide_requests(
     margin: Floats,
     calibration: NDArray[np.bool_],
     parameters: ModelsParameters,
+    policy: pd.DataFrame | None = None,
+    cutoff_factor: float = 1.0,
 ) -> pd.DataFrame:
     """Scores and decisions of both models on each draw request.
 
@@ -44,6 +46,8 @@ def decide_requests(
         margin: Its score of each request (log-odds, before calibration).
         calibration: Requests of the calibration period; a book without a policy table sets its cut-off there.
         parameters: Policy and favour.
+        policy: A policy table to take in place of the book's.
+        cutoff_factor: What every cut-off is multiplied with.
 
     Returns:
         By request: release_margin (log-odds), pd, cutoff, refused, refused_by, policy_version, favoured, and
@@ -55,7 +59,7 @@ def decide_requests(
     probability = release.calibration.pd(margin)
     scored = reviews.keys.assign(limit_score=limit_score)
     if book.dated:
-        in_force = policy_in_force(requests.keys, book.whole("policy"))
+        in_force = policy_in_force(requests.keys, book.whole("policy") if policy is None else policy)
         slip = scored.get("slip", 1.0) * unrecorded_override(reviews.keys, limit_score, parameters.overrides)
         shown = favoured(requests.keys, scored.assign(slip=slip), parameters.favoured)
         version = in_force["policy_version"].astype(str)
@@ -66,6 +70,8 @@ def decide_requests(
         version = pd.Series("mapping", index=requests.keys.index)
         granted = reviews.keys.set_index("borrower_id")["limit_assessed"]
         recorded = requests.keys["borrower_id"].map(granted)
+    if cutoff_factor != 1:
+        in_force = in_force.assign(cutoff=in_force["cutoff"] * cutoff_factor)
     missing = undecidable(book, requests, release)
     decided = decide(requests.keys, requests, probability, in_force, missing, parameters.policy)
     scores = pd.DataFrame(

@@ -6,9 +6,11 @@ from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.truth import group_contributions, true_conflicts_of
+from stages.whatif import changes_of, what_if
 
 __all__ = [
     "book_folder",
+    "changes_of",
     "cohorts",
     "explain",
     "fit_limit",
@@ -27,6 +29,7 @@ __all__ = [
     "split_causes",
     "true_conflicts_of",
     "way_to_grow",
+    "what_if",
     "with_timeline",
     "with_ways",
 ]

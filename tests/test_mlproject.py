@@ -13,7 +13,18 @@ import workbench
 
 PROJECT = Path(workbench.__file__).parent
 ENTRY_POINTS = (
-    *("case", "explain", "notice", "reject-inference", "run", "scorecard", "simulate", "train", "truth"),
+    *(
+        "case",
+        "explain",
+        "notice",
+        "reject-inference",
+        "run",
+        "scorecard",
+        "simulate",
+        "train",
+        "truth",
+        "whatif",
+    ),
 )
 HOSTILE = 'it\'s $(a) "folder"; é'
 # Stands in for Python, and writes down what it was called with.

@@ -22,6 +22,7 @@ from explanations.causes.estimates import Neutral, assessed_change, assessed_fro
 from explanations.causes.limits_in_force import InForce, limit_features, reviews_in_force
 from explanations.causes.neutral import without_competition, without_misreading
 from explanations.causes.outcomes import Outcomes, as_they_were, distinct
+from explanations.causes.spending import SpendingWeight
 from explanations.parameters import ExplanationParameters
 from features.matrix import Matrix, replaced
 from features.parameters import FeatureParameters
@@ -53,6 +54,8 @@ class Ledger:
         features: How features are read.
         models: Policy and favour.
         explanations: Number of draws and their seed.
+        policy: A policy table in force in place of the book's.
+        spending: Another weight of spending in limits.
     """
 
     book: Book
@@ -63,6 +66,8 @@ class Ledger:
     features: FeatureParameters
     models: ModelsParameters
     explanations: ExplanationParameters
+    policy: pd.DataFrame | None = None
+    spending: SpendingWeight | None = None
 
     def shares(
         self, request_ids: NDArray[np.int64], engine: Engine = HERE, track: Track[Any] = untracked
@@ -136,6 +141,8 @@ class Ledger:
             features=self.features,
             models=self.models,
             explanations=self.explanations,
+            policy=self.policy,
+            spending=self.spending,
         )
 
     def _jobs(self, request_ids: NDArray[np.int64]) -> Iterator[Job]:
@@ -159,6 +166,8 @@ class Lender:
     features: FeatureParameters
     models: ModelsParameters
     explanations: ExplanationParameters
+    policy: pd.DataFrame | None = None
+    spending: SpendingWeight | None = None
 
 
 @dataclass(frozen=True)
@@ -256,11 +265,15 @@ def _without_in_block(lender: Lender, causes: tuple[str, ...], job: Job) -> pd.D
 
 def _record_of(lender: Lender, shown: Reread, overrides: pd.Series) -> Record:
     rules, recorded, requests = rules_of(lender.book), shown.reviews.keys, shown.requests.keys
-    asked = asked_of(requests, recorded, lender.book.table("policy"), lender.models)
+    policy = lender.book.table("policy") if lender.policy is None else lender.policy
+    asked = asked_of(requests, recorded, policy, lender.models)
+    assessed = recorded["limit_assessed"].to_numpy(np.float64)
+    if lender.spending is not None:
+        assessed = assessed * np.exp(lender.spending.shift(shown.reviews))
     return Record(
         rules=rules,
         turns=turns_of(recorded),
-        assessed=recorded["limit_assessed"].to_numpy(np.float64),
+        assessed=assessed,
         marketing=recorded["marketing"].to_numpy(np.float64),
         slip=recorded_slip(recorded, rules),
         override=overrides.reindex(recorded["review_id"], fill_value=1.0).to_numpy(np.float64),
@@ -294,6 +307,9 @@ def _scenes(
     limit = np.full(len(reviews.row), np.nan)
     near = record.near[reviews.row]
     limit[near] = lender.limit.limit(reviewed.values[near])
+    if lender.spending is not None:
+        neutral = lender.spending.of(neutral)
+        limit = limit * np.exp(lender.spending.shift(reviewed))
     then = assessed_from(reviewed, -marketing[reviews.row])
     change = assessed_change(neutral, record.seen[reviews.row], then)
     assessed = record.assessed * np.exp(change)[reviews.place]
@@ -306,7 +322,10 @@ def _scenes(
     )
     recomputed = None
     if "data_lag" not in on:
-        recomputed = lender.limit.limit(today.values)[on_request.place]
+        computed = lender.limit.limit(today.values)
+        if lender.spending is not None:
+            computed = computed * np.exp(lender.spending.shift(today))
+        recomputed = computed[on_request.place]
     read, probability, missing = _released(lender, record, shown.requests.keys, requests, after)
     for world, errors in enumerate((frozenset[str](), frozenset({"error"}))):
         yield (

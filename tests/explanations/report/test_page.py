@@ -22,7 +22,9 @@ from explanations.report.cause_charts import monthly_chart
 from explanations.report.notice import notice_html
 from explanations.report.page import report_html, script_json, write_report
 from explanations.report.provenance import calibration_comment
+from explanations.report.whatif_page import write_whatif
 from features.catalogue import Catalogue
+from tests.explanations.whatif.made import made_whatifs
 
 HOSTILE = '</script><img src=x onerror="document.title=1">{}{{{{7*7}}}} & \u2028'
 
@@ -190,6 +192,7 @@ def test_no_statement_is_kept_that_no_page_says(
     reasoned: tuple[Explanation, object, object],
     tested_reasons: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     class Heard(dict[str, words.Text]):
         said: set[str]
@@ -239,6 +242,8 @@ def test_no_statement_is_kept_that_no_page_says(
     unset = NoticeParameters(lender="", address="", review_contact="", data_contact="")
     for explanation in (lettered, with_reasons(undated)):
         notice_html(explanation, int(explanation.conflicts["request_id"].iloc[1]), "en", unset)
+    for found in made_whatifs():
+        write_whatif(found, tmp_path)
     # Which units, values, places, rules, reasons and scenarios occur, and of what there is one, the data decide.
     by_data = ("unit.", "value.", "place.", "rule.", "scenario.", "policy_level.", "event.", "recourse")
     by_data += (
@@ -251,7 +256,7 @@ def test_no_statement_is_kept_that_no_page_says(
     )
     by_data += ("sweep.flat", "fairness.few", "fairness.spread", "fairness.region", "map.none_praised")
     by_data += ("answer.base",)
-    by_data += ("case.in_force", "causes.others")
+    by_data += ("case.in_force", "causes.others", "whatif_parameter.")
     silent = [key for key in heard if key not in heard.said and not key.startswith(by_data)]
     assert [key for key in silent if not key.endswith("_one")] == []
 

@@ -1,0 +1,1 @@
+"""Policy what-if: what both models would decide under another policy, without fitting them anew."""
