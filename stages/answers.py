@@ -103,19 +103,17 @@ def add_recourse(
     explanation: Explanation,
     book: Book,
     offers: Offers,
-    audit: pd.DataFrame | None,
+    audit: pd.DataFrame,
     limit: LimitModel,
     release: ReleaseModel,
     settings: Settings,
     console: Console,
     engine: Engine | None = None,
 ) -> Explanation:
-    """The explanation with what borrowers could do, where the book has dates: others do not say what can be changed."""
+    """The explanation of a dated book with what borrowers could do; others do not say what can be changed."""
     from explanations.recourse.ways import recourse
     from explanations.report.recourse_sentences import with_recourse
 
-    if audit is None:
-        return explanation
     with console.step("Looking for what borrowers could do", book.blocks) as move:
         found = recourse(
             book,

@@ -76,9 +76,9 @@ def explain(
     told = add_remedies(told, evidence, book, members, ledger, settings, console, engine)
     told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
     told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
-    told = add_recourse(
-        told, book, offers_of(requests.keys), audit, limit, release, settings, console, engine
-    )
+    if audit is not None:
+        offers = offers_of(requests.keys)
+        told = add_recourse(told, book, offers, audit, limit, release, settings, console, engine)
     told = add_diagnostics(told, evidence, book, members, margin, settings, console)
     return add_timelines(told, book, console, engine or settings.blocks.local)
 
