@@ -13,6 +13,7 @@ from commands.check import check
 from commands.explain import explain
 from commands.import_book import import_book
 from commands.notice import notice
+from commands.phantom import phantom
 from commands.reject_inference import reject_inference
 from commands.run import run
 from commands.scorecard import scorecard
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "case": case,
     "notice": notice,
     "whatif": whatif,
+    "phantom": phantom,
     "truth": truth,
     "scorecard": scorecard,
     "ui": ui,

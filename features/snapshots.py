@@ -142,6 +142,13 @@ def readings(
     return {stream: shown(stream) for stream in each if stream in of}
 
 
+def taken(seen: Snapshot, at: NDArray[np.int64]) -> Snapshot:
+    """Some of the snapshots, by their places."""
+    features = {name: values[at] for name, values in seen.features.items()}
+    amounts = (seen.balance, seen.balance_elsewhere, seen.limit, seen.income)
+    return Snapshot(features, *(values[at] for values in amounts))
+
+
 def request_features(
     seen: Snapshot, amount: Values, term: Values, parameters: FeatureParameters
 ) -> dict[str, Values]:

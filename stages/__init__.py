@@ -4,14 +4,18 @@ from stages.books import book_folder, matrices, open_verified, require_simulated
 from stages.causes import ledger_of, split_causes
 from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
+from stages.limits import about_limits, ask_for_limits, day_of
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.truth import group_contributions, true_conflicts_of
 from stages.whatif import changes_of, what_if
 
 __all__ = [
+    "about_limits",
+    "ask_for_limits",
     "book_folder",
     "changes_of",
     "cohorts",
+    "day_of",
     "explain",
     "fit_limit",
     "fit_release",

@@ -17,6 +17,7 @@ ENTRY_POINTS = (
         "case",
         "explain",
         "notice",
+        "phantom",
         "reject-inference",
         "run",
         "scorecard",

@@ -69,6 +69,19 @@ def load_models(
     return limit, release, {"limit": limit_uri, "release": release_uri}
 
 
+def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseModel, str]:
+    """The release model that was asked for, by default the latest trained on this book, and its URI.
+
+    Raises:
+        CallError: There is no such model.
+        DataFault: It is damaged, or does not fit the book's features.
+    """
+    uri = uri or latest_model(store, "release", book.digest)
+    release = _loaded(store, uri, load_release_model)
+    release.require(catalogue_of(book).release)
+    return release, uri
+
+
 def latest_model(store: Store, kind: ModelKind, book_digest: str) -> str:
     """The URI of the latest registered model of that kind that was trained on the book of this digest.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
+from data.months import to_days
 from data.sampling import spread_blocks
 from explanations.explanation import Explanation
 from explanations.intervals.cluster_means import group_means
@@ -20,8 +21,8 @@ from explanations.parameters import ExplanationParameters, PhantomParameters
 from features.catalogue import catalogue_of
 from features.matrix import Matrix, request_values
 from features.parameters import FeatureParameters
-from features.snapshots import snapshot
-from features.streams import read_streams
+from features.snapshots import snapshot, taken
+from features.streams import Streams, read_streams
 from models.decisions import undecidable
 from models.parameters import ModelsParameters
 from models.policy import REFUSED_BY, decide, policy_in_force
@@ -72,6 +73,23 @@ def limits_on_show(
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the borrowers of a block with something available ask for; all but `at` by these borrowers.
+
+    Attributes:
+        shown: As `limits_on_show`.
+        keys: borrower_id, requested_on, region, amount (RMB) and term (months) of each request.
+        values: The release model's columns of each.
+        at: Position of each among the streams that were read.
+    """
+
+    shown: pd.DataFrame
+    keys: pd.DataFrame
+    values: NDArray[np.float32]
+    at: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Asking:
     """What every block takes: see `limits_on_show`."""
 
@@ -85,46 +103,53 @@ class Asking:
     def of_block(self, block: int) -> tuple[pd.DataFrame, int]:
         """The limits on show of a block, and the number of its borrowers."""
         streams = read_streams(self.book, block)
+        return self.of_streams(block, streams).shown, len(streams.borrower_ids)
+
+    def of_streams(self, block: int, streams: Streams) -> Asked:
+        """What the borrowers of these streams, who are of one block, ask for, and what is decided."""
         borrowers = len(streams.borrower_ids)
-        day = np.datetime64(self.day, "D")
-        dates = np.full(borrowers, day.astype(np.int64), dtype=np.int32)
+        dates = np.full(borrowers, to_days(self.day), dtype=np.int32)
         seen = snapshot(streams, np.arange(borrowers), dates, "release", self.features)
         available = seen.limit - seen.balance
-        asked = pd.DataFrame({"amount": self.parameters.asked_share * available})
-        asked["term"] = self.parameters.term
-        on_show = available > 0  # nor is it where there is no limit yet
-        values = request_values(seen, asked, self.features)[on_show]
-        matrix = Matrix(pd.DataFrame(), values, catalogue_of(self.book).release)
+        at = np.flatnonzero(available > 0)  # nor is it where there is no limit yet
         keys = pd.DataFrame(
-            {"borrower_id": streams.borrower_ids, "requested_on": self.day, "region": streams.region}
+            {
+                "borrower_id": streams.borrower_ids[at],
+                "requested_on": self.day,
+                "region": streams.region[at],
+                "amount": self.parameters.asked_share * available[at],
+                "term": self.parameters.term,
+            }
         )
-        keys = keys[on_show].reset_index(drop=True)
-        probability = self.release.pd(values)
-        decided = decide(
-            keys,
-            matrix,
-            probability,
-            policy_in_force(keys, self.book.table("policy")),
-            undecidable(self.book, matrix, self.release),
-            self.models.policy,
-        )
+        values = request_values(taken(seen, at), keys, self.features)
+        probability, decided = self.decided(keys, values, keys)
         shown = pd.DataFrame(
             {
                 "borrower_id": keys["borrower_id"],
-                "limit": seen.limit[on_show].astype(np.float64),
-                "available": available[on_show].astype(np.float64),
+                "limit": seen.limit[at].astype(np.float64),
+                "available": available[at].astype(np.float64),
                 "pd": probability,
                 "cutoff": decided["cutoff"],
                 "refused_by": decided["refused_by"],
-                "raised": keys["borrower_id"].isin(self._raised(block)),
+                "raised": keys["borrower_id"].isin(self._raised(block, streams.borrower_ids)),
             }
         )
-        return shown, borrowers
+        return Asked(shown, keys, values, at)
 
-    def _raised(self, block: int) -> NDArray[np.int64]:
+    def decided(
+        self, keys: pd.DataFrame, values: NDArray[np.float32], in_force_on: pd.DataFrame
+    ) -> tuple[NDArray[np.float64], pd.DataFrame]:
+        """PD and decision on requests with these snapshots, under the policy of the days of `in_force_on`."""
+        matrix = Matrix(pd.DataFrame(), values, catalogue_of(self.book).release)
+        probability = self.release.pd(values)
+        in_force = policy_in_force(in_force_on, self.book.table("policy"))
+        missing = undecidable(self.book, matrix, self.release)
+        return probability, decide(keys, matrix, probability, in_force, missing, self.models.policy)
+
+    def _raised(self, block: int, borrowers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Borrowers of a block whose limit was raised well within the window."""
         columns = ["borrower_id", "reviewed_on", "limit_before", "limit_after"]
-        reviews = self.book.table("limit_reviews", block, columns)
+        reviews = self.book.table("limit_reviews", block, columns, borrowers)
         favoured = self.models.favoured
         oldest = self.day - pd.Timedelta(days=favoured.window_days)
         raised = reviews["limit_after"] >= favoured.raise_from * reviews["limit_before"]

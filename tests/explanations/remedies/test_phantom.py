@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -13,27 +12,10 @@ from scipy.stats import norm
 from data.blocks import Processes
 from data.book import Book
 from explanations.remedies.phantom import limits_of_clients, limits_on_show, phantom_table
-from features.catalogue import own_catalogue
 from settings import Settings
+from tests.explanations.remedies.fixed_model import FixedModel
 
-COLUMN = {name: place for place, name in enumerate(own_catalogue().release)}
 DAY = pd.Timestamp("2025-12-15")
-
-
-@dataclass(frozen=True)
-class FixedModel:
-    """A release model that reads everything and gives a PD; with `of` the PD is a feature's value."""
-
-    given: float = 0.0
-    of: str = ""
-
-    def pd(self, values: np.ndarray) -> np.ndarray:
-        if self.of:
-            return values[:, COLUMN[self.of]].astype(np.float64)
-        return np.full(len(values), self.given)
-
-    def unreadable(self, values: np.ndarray) -> np.ndarray:
-        return np.zeros(len(values), dtype=bool)
 
 
 def shown_by(

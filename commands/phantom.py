@@ -1,0 +1,101 @@
+"""`releasegap phantom`: limits on show that would be refused on a day."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import stages
+from commandline import BookOption, Common, EngineOption, ReleaseModelOption, SchedulerOption
+from commands.tracked import store_of
+from settings import settings_of
+
+if TYPE_CHECKING:
+    from training.tracking import Run
+
+
+def phantom(
+    common: Common,
+    book: BookOption,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="Day as YYYY-MM-DD; else the last of the book's history."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result; else one in the home.")
+    ] = None,
+    release_model: ReleaseModelOption = None,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+) -> None:
+    """List the limits on show that would be refused if every borrower asked on one day, with cause and remedy."""
+    from data.atomic import refuse_foreign, whole_folder
+    from data.blocks import engine_of
+    from explanations.remedies.phantom_files import TOTALS, totals, write_phantom
+    from training.registry import load_release
+
+    console = common.console
+    settings = settings_of(common)
+    taken = stages.open_verified(book)
+    day = stages.day_of(taken, on)
+    out = out or common.home / "phantom" / f"{taken.path.resolve().name}-{day:%Y-%m-%d}"
+    refuse_foreign(out, TOTALS)
+    store = store_of(common, make=False)
+    release, uri = load_release(store, taken, release_model)
+    about = stages.about_limits(taken, day, release, settings)
+    with (
+        engine_of(settings.blocks, engine, scheduler) as workers,
+        store.run_on(taken, "phantom", about["parameters"] | {"on": about["on"]}) as tracked,
+    ):
+        everyone = [(block, None) for block in range(taken.blocks)]
+        shown, read = stages.ask_for_limits(taken, day, everyone, release, settings, console, workers)
+        told = totals(shown, about, settings.explanations.bootstrap_level)
+        found = {"run": tracked.run_id, "store": store.place, "models": {"release": uri}, "asked": read}
+        with console.step("Writing the limits on show"), whole_folder(out, TOTALS) as folder:
+            write_phantom(shown, told, folder)
+            (folder / "run.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        said = _said(told)
+        _keep(told, said, out, tracked)
+    console.result(
+        f"{said}\nWritten: {out}\nRun: {tracked.run_id} in {store.place}", folder=out, **told, **found
+    )
+
+
+def _said(told: dict[str, Any]) -> str:
+    """The finding in a few sentences."""
+    from explanations.report.quantities import count, large_money, share
+    from explanations.report.words import say
+
+    if not told["totals"]:
+        return f"On {told['on']} no borrower sees anything that he could draw."
+    everyone = told["totals"][0]
+    available, amount = (
+        large_money(everyone[name], told["currency"]).en for name in ("available", "phantom")
+    )
+    lines = [
+        f"On {told['on']} {count(told['on_show'])} borrowers see {available}; {count(everyone['refused'])} of them "
+        f"would be refused, and hold {amount} ({share(everyone['share'])} of all on show)."
+    ]
+    for row in told["causes"]:
+        size = large_money(row["available"], told["currency"]).en
+        cause, remedy = (say(f"{group}.{row['cause']}").en for group in ("phantom_cause", "phantom_remedy"))
+        lines.append(f"{count(row['borrowers'])} ({size}): {cause} {remedy}")
+    return "\n".join(lines)
+
+
+def _keep(told: dict[str, Any], said: str, folder: Path, tracked: Run) -> None:
+    """Keeps the totals with the run; no borrower's row leaves the folder."""
+    from explanations.remedies.phantom_files import TOTALS
+
+    tracked.log_artifact(folder / TOTALS)
+    tracked.log_note(said.replace("\n", "\n\n"))
+    if told["totals"]:
+        kept = {
+            name: told["totals"][0][name]
+            for name in ("borrowers", "available", "refused", "phantom", "share")
+        }
+        tracked.log_measures("phantom", kept)
+    tracked.log_measures("phantom.cause", {row["cause"]: row["borrowers"] for row in told["causes"]})

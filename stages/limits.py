@@ -1,0 +1,88 @@
+"""Limits on show, held against the release on one day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from commandline import Console
+from data.errors import CallError
+from settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data.blocks import Engine
+    from data.book import Book
+    from models.release_model import ReleaseModel
+
+
+def day_of(book: Book, on: str | None) -> pd.Timestamp:
+    """The day that a call names, or the last of the book's history.
+
+    Raises:
+        CallError: The book has no dates, or the day is none of its history.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from data.months import month_start
+
+    first_month, months = book.manifest.first_month, book.manifest.months
+    if first_month is None or months is None:
+        raise CallError(
+            f"{book.path} has no dates, so nobody can be asked on a day: the report's remedies tell its phantom limit."
+        )
+    first, end = (int(month_start(month, first_month)) for month in (1, months + 1))
+    span = [f"{np.datetime64(day, 'D')}" for day in (first, end - 1)]
+    try:
+        day = int(np.datetime64(on or span[1], "D").astype(np.int64))
+    except ValueError:
+        day = end
+    if not first <= day < end:
+        raise CallError(
+            f"--on {on} is no day of this book; name one from {span[0]} to {span[1]}, written so."
+        )
+    return pd.Timestamp(np.datetime64(day, "D"))
+
+
+def ask_for_limits(
+    book: Book,
+    day: pd.Timestamp,
+    wanted: Sequence[tuple[int, NDArray[np.int64] | None]],
+    release: ReleaseModel,
+    settings: Settings,
+    console: Console,
+    engine: Engine | None = None,
+) -> tuple[pd.DataFrame, int]:
+    """The limits on show of some blocks' borrowers (all, where None), with the cause of each refusal."""
+    from explanations.remedies.phantom import Asking
+    from explanations.remedies.phantom_causes import limits_with_causes
+
+    chosen = settings.explanations.phantom
+    asking = Asking(book, day, release, settings.features, settings.models, chosen)
+    with console.step("Asking for every limit on show", len(wanted)) as move:
+        return limits_with_causes(asking, wanted, engine or settings.blocks.local, console.track(move))
+
+
+def about_limits(book: Book, day: pd.Timestamp, release: ReleaseModel, settings: Settings) -> dict[str, Any]:
+    """What a result says of its day, book, model and parameters: all that it depends on."""
+    from data.parameters import flatten
+    from settings import flat
+
+    kept = ("features.", "models.policy.", "models.favoured.")
+    named = {name: value for name, value in flat(settings, book).items() if name.startswith(kept)}
+    phantom = {
+        name: value for name, value in flatten(settings.explanations.phantom).items() if name != "borrowers"
+    }
+    return {
+        "on": f"{day:%Y-%m-%d}",
+        "book_digest": book.digest,
+        "borrowers": book.manifest.rows["borrowers"],
+        "currency": (book.manifest.mapping or {}).get("currency", "RMB"),
+        "release_model": release.digest,
+        "parameters": named | {f"explanations.phantom.{name}": value for name, value in phantom.items()},
+    }
