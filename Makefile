@@ -48,7 +48,7 @@ lock: ## write all lock files anew from pyproject.toml (needs uv; ARGS=--upgrade
 
 clean: ## remove the installation and all caches; results in artifacts/ stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find data features models training explanations stages commands tests -name __pycache__ -prune -exec rm -rf {} +
+	find data features models training explanations scoring stages commands tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
 	@command -v $(PYTHON) > /dev/null \

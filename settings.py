@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from models.release_model import ReleaseModel
     from training.parameters import TrainingParameters
 
-FOLDERS = ("data", "features", "models", "training", "explanations", "stages", "commands")
+FOLDERS = ("data", "features", "models", "training", "explanations", "scoring", "stages", "commands")
 BESIDE = Path(__file__).with_name("params.yaml")
 # A wheel has no place beside a module for a data file; pyproject.toml puts it there.
 PARAMETERS = BESIDE if BESIDE.is_file() else Path(sys.prefix, "share", "releasegap", "params.yaml")

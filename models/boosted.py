@@ -97,15 +97,15 @@ class Boosted:
 
         LightGBM would take such a value for 0 without a word, which is no assessment.
         """
-        return np.asarray(np.isnan(values[:, self._complete]).any(axis=1))
+        return np.asarray(np.isnan(values[:, self.never_missing]).any(axis=1))
 
     @cached_property
     def _scorer(self) -> Scorer:
         return scorer_of(trees_of(self.booster))
 
     @cached_property
-    def _complete(self) -> NDArray[np.int32]:
-        """Features that were never missing in training."""
+    def never_missing(self) -> NDArray[np.int32]:
+        """Places of the features that were never missing in training."""
         trees = trees_of(self.booster)
         return np.unique(trees.feature[trees.missing_type == MISSING_NONE])
 

@@ -2,6 +2,7 @@
 
 from stages.books import book_folder, matrices, open_verified, require_simulated, simulate
 from stages.causes import ledger_of, split_causes
+from stages.decision import decision_files
 from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
 from stages.limits import about_limits, ask_for_limits, day_of
@@ -16,6 +17,7 @@ __all__ = [
     "changes_of",
     "cohorts",
     "day_of",
+    "decision_files",
     "explain",
     "fit_limit",
     "fit_release",

@@ -21,14 +21,15 @@ IMPORTABLE = {
     "models": {"data", "features"},
     "training": {"data", "features", "models"},
     "explanations": {"data", "features", "models"},
+    "scoring": {"data", "features", "models", "training", "explanations"},
     "commandline": {"data"},
     "settings": {*FOLDERS, "commandline"},
-    "stages": {*FOLDERS, "commandline", "settings"},
-    "commands": {*FOLDERS, "commandline", "settings", "stages"},
+    "stages": {*FOLDERS, "scoring", "commandline", "settings"},
+    "commands": {*FOLDERS, "scoring", "commandline", "settings", "stages"},
     "workbench": {"commandline", "commands"},
 }
 TOP = ("commandline", "settings", "workbench")
-COMPOSING = ("stages", "commands")  # folders that see all others
+COMPOSING = ("scoring", "stages", "commands")  # folders that see all others
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
 

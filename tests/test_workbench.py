@@ -47,6 +47,7 @@ def test_the_main_job_finds_conflicts_and_names_the_run_and_the_models(done: dic
     assert done["models"] == {
         "limit": "models:/releasegap-limit/1",
         "release": "models:/releasegap-release/1",
+        "decision": "models:/releasegap-decision/1",
     }
 
 

@@ -5,11 +5,16 @@ Imports no MLflow, whose import takes seconds: the UI starts without it.
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 ModelKind = Literal["limit", "release"]
+Registered = Literal["limit", "release", "decision"]
+DECISION: Final = "decision"
+"""Name of the decision model in a run, and of the folder of what it carries."""
 EXPERIMENT = "releasegap"
 REPORT = "report.html"
+DECIDING: Final = "decision.json"
+"""The file without which a folder holds no decision model."""
 SIDECAR = ("model.txt", "model.json")  # what models/storage.py writes and reads
 
 
@@ -33,7 +38,7 @@ def chosen_uri() -> str | None:
     return os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
-def registered_name(kind: ModelKind) -> str:
+def registered_name(kind: Registered) -> str:
     """The name in MLflow's registry under which models of that kind are versioned."""
     return f"releasegap-{kind}"
 

@@ -12,19 +12,27 @@ from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from models.storage import load_limit_model, load_release_model, save_model
 from training.from_book import Judged
-from training.home import SIDECAR, ModelKind, registered_name
+from training.home import DECIDING, DECISION, SIDECAR, ModelKind, Registered, registered_name
 from training.metrics import metric_names
 from training.parameters import TrainingParameters
 from training.periods import require_same_splits
-from training.tracking import Run, Store
+from training.tracking import DecisionFiles, Run, Store
 
 M = TypeVar("M", LimitModel, ReleaseModel)
 
 
 def log_models(
-    run: Run, book: Book, judged: Judged, limit: LimitModel | None, release: ReleaseModel | None
+    run: Run,
+    book: Book,
+    judged: Judged,
+    limit: LimitModel | None,
+    release: ReleaseModel | None,
+    decision: DecisionFiles | None = None,
 ) -> dict[str, str]:
-    """Registers the models of a book that are given, and records how well they do; gives their URIs."""
+    """Registers the models of a book that are given, and records how well they do; gives their URIs.
+
+    The decision model needs both others: its tags name their versions.
+    """
     models: dict[ModelKind, LimitModel | ReleaseModel | None] = {"limit": limit, "release": release}
     uris: dict[str, str] = {}
     for kind, model in models.items():
@@ -40,6 +48,18 @@ def log_models(
                 book_digest=book.digest,
                 model_digest=model.digest,
             )
+    if decision is not None and limit is not None and release is not None:
+        uris[DECISION] = run.log_decision(
+            decision,
+            {
+                "book_digest": book.digest,
+                "model_digest": decision.digest,
+                "limit_model": uris["limit"],
+                "limit_digest": limit.digest,
+                "release_model": uris["release"],
+                "release_digest": release.digest,
+            },
+        )
     # After the models: MLflow copies every metric that a run has already to each model logged later.
     run.log_metrics(metric_names(judged.performance))
     run.log_table(judged.performance, "performance.csv")
@@ -82,21 +102,22 @@ def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseMode
     return release, uri
 
 
-def latest_model(store: Store, kind: ModelKind, book_digest: str) -> str:
-    """The URI of the latest registered model of that kind that was trained on the book of this digest.
+def latest_model(store: Store, kind: Registered, book_digest: str | None) -> str:
+    """The URI of the latest registered model of that kind that was trained on the book of this digest, or on any.
 
     Raises:
         CallError: None was.
     """
+    wanted = f"name = '{registered_name(kind)}'"
+    if book_digest is not None:
+        wanted += f" and tag.book_digest = '{book_digest}'"
     found = store.exists and store.client.search_model_versions(
-        f"name = '{registered_name(kind)}' and tag.book_digest = '{book_digest}'",
-        max_results=1,
-        order_by=["version_number DESC"],
+        wanted, max_results=1, order_by=["version_number DESC"]
     )
     if not found:
+        trained = "" if book_digest is None else f" trained on this book (digest {book_digest[:12]})"
         raise CallError(
-            f"no {kind} model trained on this book (digest {book_digest[:12]}) in {store.place}: "
-            "run `releasegap train all --book BOOK` first"
+            f"no {kind} model{trained} in {store.place}: run `releasegap train all --book BOOK` first"
         )
     return f"models:/{found[0].name}/{found[0].version}"
 
@@ -117,6 +138,22 @@ def fetch_model(store: Store, uri: str) -> Path:
             "(give models:/NAME/VERSION, models:/NAME@ALIAS, runs:/RUN/limit or a folder)"
         )
     return folder
+
+
+def fetch_decision(store: Store, uri: str) -> Path:
+    """The folder of what a decision model carries, named by its URI or by a folder (see `fetch_model`).
+
+    Raises:
+        CallError: There is no such model, or it is no decision model.
+    """
+    fetched = store.download(uri) if uri.startswith(("models:/", "runs:/")) else Path(uri)
+    for folder in (fetched / "artifacts" / DECISION, fetched):
+        if (folder / DECIDING).is_file():
+            return folder
+    raise CallError(
+        f"{uri} is no decision model of releasegap: it has no {DECIDING} "
+        "(give models:/releasegap-decision/VERSION, models:/releasegap-decision@ALIAS, runs:/RUN/decision or a folder)"
+    )
 
 
 def _loaded(store: Store, uri: str, load: Callable[[Path], M]) -> M:

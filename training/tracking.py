@@ -34,12 +34,12 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types import ColSpec, Schema  # noqa: E402
+from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import CallError  # noqa: E402
 from training import home as layout  # noqa: E402
-from training.home import SIDECAR, ModelKind, registered_name  # noqa: E402
+from training.home import DECISION, SIDECAR, ModelKind, registered_name  # noqa: E402
 
 if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer than MLflow's
     from lightgbm import Booster
@@ -177,6 +177,25 @@ class Store:
 
 
 @dataclass(frozen=True)
+class DecisionFiles:
+    """What a decision model is logged from.
+
+    Attributes:
+        code: The file with its code.
+        folder: What it carries.
+        digest: Digest of that folder.
+        features: The features that it reads.
+        by_region: Whether its policy differs by region, which a row then names.
+    """
+
+    code: Path
+    folder: Path
+    digest: str
+    features: tuple[str, ...]
+    by_region: bool
+
+
+@dataclass(frozen=True)
 class Run:
     """One run under way: what it writes down."""
 
@@ -294,6 +313,29 @@ class Run:
             {"book_digest": book_digest, "model_digest": model_digest},
         )
 
+    def log_decision(self, files: DecisionFiles, tags: Mapping[str, str]) -> str:
+        """Logs the decision model from its code and the files that it carries, and registers it with these tags.
+
+        Returns:
+            Its URI, `models:/releasegap-decision/3`.
+        """
+        columns: list[ColSpec | TensorSpec] = [ColSpec("double", feature) for feature in files.features]
+        if files.by_region:
+            columns += [ColSpec("long", "region"), ColSpec("datetime", "requested_on", required=False)]
+        texts = ("decision", "refused_by", *(f"reason_{rank}" for rank in range(1, 5)))
+        outputs: list[ColSpec | TensorSpec] = [ColSpec("double", name) for name in ("limit", "pd")]
+        outputs += [ColSpec("string", name) for name in texts]
+        needed = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
+        with _known_warnings_silenced():
+            logged = mlflow.pyfunc.log_model(
+                name=DECISION,
+                python_model=str(files.code),
+                artifacts={DECISION: str(files.folder)},
+                signature=ModelSignature(inputs=Schema(columns), outputs=Schema(outputs)),
+                pip_requirements=[f"{name}=={version(name)}" for name in needed],
+            )
+        return registered(logged.model_uri, registered_name(DECISION), tags)
+
     def report_url(self, base: str) -> str:
         """The link under which the UI at `base` (http://127.0.0.1:5000) shows this run's report."""
         return layout.report_url(base, self.experiment_id, self.run_id)
@@ -386,10 +428,12 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 @contextmanager
 def _known_warnings_silenced() -> Iterator[None]:
-    """Silences what MLflow 3.17 says of its own code while parts of it are imported, and nothing else."""
+    """Silences what MLflow 3.17 says of its own code and of a model without an example, and nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+        # An example would be a borrower; what a row holds the signature says.
+        warnings.filterwarnings("ignore", message=".*An input example was not provided")
         yield
 
 

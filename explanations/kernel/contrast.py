@@ -20,7 +20,7 @@ from explanations.kernel.leaf_bundles import bundles_of
 from explanations.kernel.leaf_kernels import Bundles, Splits, add_contributions, count_keys, tabulate
 from models.codes import Coding, coded_splits, encode, scorer_of
 from models.threads import processors, share
-from models.trees import trees_of
+from models.trees import Trees, trees_of
 
 TOLERANCE: Final = 1e-6
 """Most by which base + Σ contributions may differ from the booster's raw score."""
@@ -112,6 +112,18 @@ def shared_contributions(
         if on_tree:
             on_tree(trees * len(done) // stretches, trees)
     return np.concatenate([found for found, _ in done]), done[0][1]
+
+
+def background_keys(
+    trees: Trees, bundles: Bundles, background: NDArray[np.float32]
+) -> Iterator[tuple[tuple[int, int], NDArray[np.int64]]]:
+    """Batches of bundles, each with how many rows of a background (rows × features) have each of its keys."""
+    threads = processors()
+    background = _checked("background", background, trees.feature_names)
+    coding, column, at = coded_splits(trees)
+    codes = _encoded(background, coding, threads)
+    for _, batch in _batches(bundles):
+        yield batch, _counted(codes, Splits(column, at), bundles, batch, threads)
 
 
 def _on_one_thread(

@@ -173,6 +173,29 @@ def tabulate(
 
 
 @njit(cache=True, nogil=True)
+def count_patterns(
+    bundles: Bundles,
+    batch: tuple[int, int],
+    counts: NDArray[np.int64],
+    seen_start: NDArray[np.int64],
+    seen: NDArray[np.int64],
+) -> None:
+    """Writes to seen how many rows have each pattern of each leaf of the batch's bundles; counts begin at the batch.
+
+    The patterns of leaf l are seen_start[l] : seen_start[l + 1].
+    """
+    base = bundles.key_start[batch[0]]
+    for bundle in range(batch[0], batch[1]):
+        counted = counts[bundles.key_start[bundle] - base : bundles.key_start[bundle + 1] - base]
+        patterns = np.empty(len(counted), dtype=np.int64)
+        for leaf in range(bundles.leaf_start[bundle], bundles.leaf_start[bundle + 1]):
+            first, end = bundles.pattern_start[leaf], bundles.pattern_start[leaf + 1]
+            _write_patterns(bundles.pattern_set[first:end], bundles.pattern_clear[first:end], patterns)
+            for key in range(len(counted)):
+                seen[seen_start[leaf] + patterns[key]] += counted[key]
+
+
+@njit(cache=True, nogil=True)
 def _write_patterns(
     must_set: NDArray[np.int64], must_clear: NDArray[np.int64], patterns: NDArray[np.int64]
 ) -> None:

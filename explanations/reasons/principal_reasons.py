@@ -44,10 +44,13 @@ RULE_BREAKS = {
 """The reason that each rule of the policy stands for beside the score, and the feature that breaks it."""
 
 _ABOVE_ANY_PUSH = 1e6
-_LATE = ("own_dpd_max_12m", "own_late_count_6m")
-_STREAK = "own_ontime_streak"
-_SHORT_RECORD = "R12"
-_UNKNOWN = {"bureau": "R12", "agency": "R12", "income_assets": "R06"}
+LATE = ("own_dpd_max_12m", "own_late_count_6m")
+"""Features that tell of late payments with us."""
+STREAK = "own_ontime_streak"
+"""Of who was never late it tells of a short record, not of lateness."""
+SHORT_RECORD = "R12"
+UNKNOWN = {"bureau": "R12", "agency": "R12", "income_assets": "R06"}
+"""Code of a missing value, by the stream that it is missing from."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,10 @@ def groups_of(catalogue: Catalogue, values: NDArray[np.float32], released: NDArr
         empty = np.zeros((len(values), len(features)), dtype=bool)
         return Groups((), catalogue.release, np.full(empty.shape, NONE, np.int16), empty, released[:0].sum(0))
     named = {feature.reason_code for feature, may in zip(features, nameable, strict=True) if may}
-    codes = tuple(sorted({*named, NO_ASSESSMENT, _SHORT_RECORD, *_UNKNOWN.values()}))
+    codes = tuple(sorted({*named, NO_ASSESSMENT, SHORT_RECORD, *UNKNOWN.values()}))
     place = {code: at for at, code in enumerate(codes)}
     late = _had_late_payments(catalogue.release, values)
-    usual = _medians(released)
+    usual = medians(released)
     code = np.full(values.shape, NONE, dtype=np.int16)
     fact = np.zeros(values.shape, dtype=bool)
     for column, (feature, may) in enumerate(zip(features, nameable, strict=True)):
@@ -180,12 +183,12 @@ def groups_of(catalogue: Catalogue, values: NDArray[np.float32], released: NDArr
         value = values[:, column]
         unknown = np.isnan(value)
         code[:, column] = place[feature.reason_code]
-        if feature.name == _STREAK:
-            code[~late, column] = place[_SHORT_RECORD]
-        so = value > 0 if _is_event(feature) else ~unknown
+        if feature.name == STREAK:
+            code[~late, column] = place[SHORT_RECORD]
+        so = value > 0 if is_event(feature) else ~unknown
         fact[:, column] = so & _worse(value, usual[column], feature.release_sign)
-        if feature.stream in _UNKNOWN:
-            code[unknown, column] = place[_UNKNOWN[feature.stream]]
+        if feature.stream in UNKNOWN:
+            code[unknown, column] = place[UNKNOWN[feature.stream]]
             fact[unknown, column] = True
     return Groups(codes, catalogue.release, code, fact, usual)
 
@@ -301,11 +304,12 @@ def _sizes(codes: pd.Series) -> dict[str, int]:
 
 def _had_late_payments(features: Sequence[str], values: NDArray[np.float32]) -> Flags:
     """Whose record with us shows any payment past due."""
-    columns = [features.index(name) for name in _LATE if name in features]
+    columns = [features.index(name) for name in LATE if name in features]
     return np.asarray((values[:, columns] > 0).any(axis=1))
 
 
-def _is_event(feature: Feature) -> bool:
+def is_event(feature: Feature) -> bool:
+    """Whether a feature counts what happened, so that only a value above 0 states a fact."""
     return feature.reason_code in EVENTS and feature.release_sign == "+"
 
 
@@ -316,7 +320,7 @@ def _worse(value: NDArray[np.float32], usual: np.float32, sign: str) -> Flags:
     return np.asarray(value > usual if sign == "+" else value < usual)
 
 
-def _medians(released: NDArray[np.float32]) -> NDArray[np.float32]:
+def medians(released: NDArray[np.float32]) -> NDArray[np.float32]:
     """Median of the known values of each column; NaN where none is known."""
     found = np.full(released.shape[1], np.nan, dtype=np.float32)
     for column in range(released.shape[1]):
