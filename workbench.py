@@ -16,6 +16,7 @@ from commands.notice import notice
 from commands.phantom import phantom
 from commands.reject_inference import reject_inference
 from commands.run import run
+from commands.score import score
 from commands.scorecard import scorecard
 from commands.simulate import simulate
 from commands.sync import sync
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "train": train,
     "explain": explain,
+    "score": score,
     "case": case,
     "notice": notice,
     "whatif": whatif,

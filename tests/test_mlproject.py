@@ -20,6 +20,7 @@ ENTRY_POINTS = (
         "phantom",
         "reject-inference",
         "run",
+        "score",
         "scorecard",
         "simulate",
         "train",
@@ -65,6 +66,16 @@ def _known(entry_point: str) -> list[Any]:
     return list(typer.main.get_command(workbench.app).commands[entry_point].params)
 
 
+def _flags(entry_point: str) -> set[str]:
+    """Options that take no value."""
+    return {
+        option
+        for parameter in _known(entry_point)
+        if getattr(parameter, "is_flag", False)
+        for option in parameter.opts
+    }
+
+
 def test_every_entry_point_is_tested_here() -> None:
     assert sorted(_project()._entry_points) == sorted(ENTRY_POINTS)
 
@@ -74,7 +85,11 @@ def test_every_parameter_reaches_an_option_of_the_command_unharmed(entry_point: 
     given = {name: f"{name} {HOSTILE}" for name in _parameters(entry_point)}
     module, name, command, *arguments = _called(entry_point, given, tmp_path)
     assert (module, name, command) == ("-m", "workbench", entry_point)
-    assert {value for value in arguments if HOSTILE in value} == set(given.values())
+    flags = {name for name in given if f"--{name}" in _flags(entry_point)}
+    assert {value for value in arguments if HOSTILE in value} == {
+        value for name, value in given.items() if name not in flags
+    }
+    assert {f"--{name}" for name in flags} <= {*arguments}
     options = {option for parameter in _known(entry_point) for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= options
 
