@@ -186,12 +186,15 @@ def flat(settings: Settings, book: Book) -> dict[str, Any]:
         f"{group}.{name}": value
         for group in groups
         for name, value in flatten(getattr(settings, group)).items()
+        if not f"{group}.{name}".startswith(SEARCH)
     }
     if book.manifest.source == "simulated":
         named |= flatten_tree({"world": book.manifest.parameters})
     return named
 
 
+SEARCH = "training.tuning."
+"""Parameters of `releasegap tune` alone, which have no part in any other work."""
 FITTED = ("training.", "models.calibration.")
 """Parameters of fits: of models that were not fitted in this call, their cards tell them."""
 

@@ -22,6 +22,7 @@ from commands.simulate import simulate
 from commands.sync import sync
 from commands.train import train
 from commands.truth import truth
+from commands.tune import tune
 from commands.ui import ui
 from commands.whatif import whatif
 
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_book,
     "check": check,
     "train": train,
+    "tune": tune,
     "explain": explain,
     "score": score,
     "case": case,

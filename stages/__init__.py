@@ -8,6 +8,7 @@ from stages.kept import kept_folder, with_timeline, with_ways
 from stages.limits import about_limits, ask_for_limits, day_of
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.truth import group_contributions, true_conflicts_of
+from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "require_simulated",
     "score_requests",
     "score_reviews",
+    "search_of",
     "simulate",
     "split_causes",
     "true_conflicts_of",

@@ -25,6 +25,7 @@ ENTRY_POINTS = (
         "simulate",
         "train",
         "truth",
+        "tune",
         "whatif",
     ),
 )

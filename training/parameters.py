@@ -109,6 +109,74 @@ class DistributedParameters(Parameters):
     parts: Annotated[int, Field(ge=1, le=100_000)]
 
 
+WHOLE = ("num_leaves", "max_depth", "min_data_in_leaf", "max_bin")
+"""Parameters of a fit that are tuned as whole numbers."""
+TUNED = (*WHOLE, "learning_rate", "min_sum_hessian", "l2", "feature_share", "row_share")
+"""Parameters of a fit that can be tuned: early stopping sees to the number of trees."""
+
+
+class RangeParameters(Parameters):
+    """The range of a parameter that a tuning tries.
+
+    Attributes:
+        low: Least value.
+        high: Largest value.
+        log: Whether its logarithm is drawn evenly, as of what acts by factors.
+        whole: Whether it is a whole number.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("low must be below high")
+        if self.log and self.low <= 0:
+            raise ValueError("what is drawn by its logarithm must begin above 0")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("the ends of a range of whole numbers must be whole")
+        return self
+
+
+class TuningParameters(Parameters):
+    """How parameters of a fit are tuned (see `training.tuning`).
+
+    Attributes:
+        release_objective: The metric that decides for the release model.
+        limit_objective: The metric that decides for the limit model.
+        trials: How many trials in all.
+        random_trials: How many of them are drawn before others are chosen by what was seen, and before any is pruned.
+        folds: Validation periods of a dated book, one before the other.
+        months: Months of each, and of the early-stopping period before it.
+        release: Range of each parameter of the release model's fit that is tried.
+        limit: The same of the limit model's.
+    """
+
+    release_objective: Literal["log_loss", "auc"]
+    limit_objective: Literal["mae", "mae_log", "rmse"]
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    random_trials: Annotated[int, Field(ge=1, le=1_000)]
+    folds: Annotated[int, Field(ge=1, le=12)]
+    months: Annotated[int, Field(ge=1, le=60)]
+    release: Annotated[dict[str, RangeParameters], Field(min_length=1)]
+    limit: Annotated[dict[str, RangeParameters], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _of_a_fit(self) -> Self:
+        for group, space in (("release", self.release), ("limit", self.limit)):
+            for name, one in space.items():
+                if name not in TUNED:
+                    raise ValueError(
+                        f"{group}.{name} is no parameter that can be tuned; known: {', '.join(TUNED)}"
+                    )
+                if one.whole != (name in WHOLE):
+                    raise ValueError(f"{group}.{name} must {'' if name in WHOLE else 'not '}be whole")
+        return self
+
+
 class TrainingParameters(Parameters):
     """All parameters of the folder `training`."""
 
@@ -118,3 +186,4 @@ class TrainingParameters(Parameters):
     limit: BoosterParameters
     release: ReleaseFitParameters
     distributed: DistributedParameters
+    tuning: TuningParameters

@@ -48,6 +48,36 @@ def labels_old_enough(book: Book, keys: pd.DataFrame, parameters: TrainingParame
     return label_known(to_days(keys["requested_on"]), first_month, parameters.periods)
 
 
+def tuning_folds(
+    month: NDArray[np.int64], periods: PeriodParameters, folds: int, months: int
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Rows of a dated book to grow on, to stop on and to validate on, the latest fold first.
+
+    The latest validates on the last months of the early-stopping period, each other on those before; no month from the
+    calibration period on has a part in any.
+
+    Args:
+        month: History month of each row.
+        periods: The last month of each period.
+        folds: How many folds, if history reaches back far enough.
+        months: Months to validate on, and as many before them to stop on.
+    """
+    found = []
+    for place in range(folds):
+        end = periods.early_stopping_until - place * months
+        stop, grow = end - months, end - 2 * months
+        if grow < 1:
+            break
+        found.append(
+            (
+                (month >= 1) & (month <= grow),
+                (month > grow) & (month <= stop),
+                (month > stop) & (month <= end),
+            )
+        )
+    return found
+
+
 def split_parameters(book: Book, parameters: TrainingParameters) -> dict[str, Any]:
     """What splits this book, for a model's card."""
     splits = parameters.periods if book.dated else parameters.shares

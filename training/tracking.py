@@ -232,6 +232,36 @@ class Run:
         known = {name: value for name, value in measures.items() if value is not None}
         self.log_metrics({f"{prefix}.{re.sub('[^0-9A-Za-z]', '_', name)}": known[name] for name in known})
 
+    def log_trial(
+        self,
+        name: str,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Mapping[int, float]],
+        tags: Mapping[str, str],
+        seconds: float,
+    ) -> None:
+        """Records a trial as a finished run nested in this one, in one batch.
+
+        Args:
+            name: What the run is called.
+            parameters: By dotted name.
+            metrics: By name.
+            curves: Values by step, by the name of the metric.
+            tags: Further tags.
+            seconds: How long the trial took, up to now.
+        """
+        now = int(time.time() * 1000)
+        nested = {**tags, "mlflow.parentRunId": self.run_id}
+        begun = now - int(1000 * seconds)
+        made = self.client.create_run(self.experiment_id, begun, tags=nested, run_name=name).info.run_id
+        told = [Metric(key, float(value), now, step=0) for key, value in metrics.items()]
+        for key, curve in curves.items():
+            told += [Metric(key, float(value), now, step=step) for step, value in curve.items()]
+        texts = [Param(key, str(value)) for key, value in parameters.items()]
+        self.client.log_batch(made, metrics=told[:METRICS_A_BATCH], params=texts)
+        self.client.set_terminated(made, end_time=now)
+
     def log_dataset(self, digest: str, name: str, rows: int, source: str, context: str) -> None:
         """Records a book as an input of the run, by its digest and not by its rows.
 
