@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.limit_model import LimitModel
     from models.parameters import EconomicsParameters, ModelsParameters
     from models.release_model import ReleaseModel
-    from training.parameters import TrainingParameters
+    from training.parameters import GovernanceParameters, TrainingParameters
 
 FOLDERS = ("data", "features", "models", "training", "explanations", "scoring", "stages", "commands")
 BESIDE = Path(__file__).with_name("params.yaml")
@@ -44,6 +44,7 @@ class Settings:
     models: ModelsParameters
     economics: EconomicsParameters
     training: TrainingParameters
+    governance: GovernanceParameters
     explanations: ExplanationParameters
     notice: NoticeParameters
     whatif: WhatIfParameters
@@ -101,7 +102,7 @@ def _groups() -> type[Parameters]:
     from explanations.parameters import ExplanationParameters, NoticeParameters, WhatIfParameters
     from features.parameters import FeatureParameters
     from models.parameters import EconomicsParameters, ModelsParameters
-    from training.parameters import TrainingParameters
+    from training.parameters import GovernanceParameters, TrainingParameters
 
     groups: dict[str, Any] = {
         "simulation": (Simulation, ...),
@@ -111,6 +112,7 @@ def _groups() -> type[Parameters]:
         "models": (ModelsParameters, ...),
         "economics": (EconomicsParameters, ...),
         "training": (TrainingParameters, ...),
+        "governance": (GovernanceParameters, ...),
         "explanations": (ExplanationParameters, ...),
         "notice": (NoticeParameters, ...),
         "whatif": (WhatIfParameters, ...),
@@ -205,4 +207,15 @@ def used(settings: Settings, book: Book, limit: LimitModel, release: ReleaseMode
 
     kept = {name: value for name, value in flat(settings, book).items() if not name.startswith(FITTED)}
     fits = {"limit": dict(limit.parameters), "release": dict(release.parameters)}
+    return kept | flatten_tree({"fit": fits})
+
+
+def used_in_comparison(settings: Settings, book: Book, models: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter behind a comparison of models, which tell what they were fitted with by the part they play."""
+    from data.parameters import flatten, flatten_tree
+
+    kept = {name: value for name, value in flat(settings, book).items() if not name.startswith(FITTED)}
+    for group in ("governance", "economics"):
+        kept |= {f"{group}.{name}": value for name, value in flatten(getattr(settings, group)).items()}
+    fits = {part: dict(model.parameters) for part, model in models.items() if model is not None}
     return kept | flatten_tree({"fit": fits})

@@ -10,6 +10,7 @@ from commandline import command
 from commands.bench import bench
 from commands.case import case
 from commands.check import check
+from commands.compare import compare
 from commands.explain import explain
 from commands.import_book import import_book
 from commands.notice import notice
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "phantom": phantom,
     "truth": truth,
     "scorecard": scorecard,
+    "compare": compare,
     "ui": ui,
     "sync": sync,
     "reject-inference": reject_inference,

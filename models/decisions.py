@@ -17,7 +17,7 @@ from models.favoured import favoured, favoured_by_share
 from models.overrides import unrecorded_override
 from models.parameters import ModelsParameters
 from models.policy import data_missing, decide, one_cutoff, policy_in_force
-from models.release_model import ReleaseModel
+from models.release_model import Releasing
 from models.top_share import top_share_from
 
 BUREAU = "bureau"
@@ -28,7 +28,7 @@ def decide_requests(
     requests: Matrix,
     reviews: Matrix,
     limit_score: Floats,
-    release: ReleaseModel,
+    release: Releasing,
     margin: Floats,
     calibration: NDArray[np.bool_],
     parameters: ModelsParameters,
@@ -42,7 +42,7 @@ def decide_requests(
         requests: Release snapshots of all requests.
         reviews: Limit snapshots of the reviews, those before history left out.
         limit_score: The limit model's score of each review (log-RMB).
-        release: The release model.
+        release: The release model, or what stands in for it.
         margin: Its score of each request (log-odds, before calibration).
         calibration: Requests of the calibration period; a book without a policy table sets its cut-off there.
         parameters: Policy and favour.
@@ -88,7 +88,7 @@ def decide_requests(
     return pd.concat([keys.drop(columns=["policy_version"], errors="ignore"), scores, decided, shown], axis=1)
 
 
-def undecidable(book: Book, requests: Matrix, release: ReleaseModel) -> NDArray[np.bool_]:
+def undecidable(book: Book, requests: Matrix, release: Releasing) -> NDArray[np.bool_]:
     """Requests on which the data do not allow a decision."""
     bureau = [feature.name for feature in catalogue_of(book).features if feature.stream == BUREAU]
     return data_missing(requests, bureau, release.unreadable(requests.values))

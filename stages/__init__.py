@@ -2,6 +2,7 @@
 
 from stages.books import book_folder, matrices, open_verified, require_simulated, simulate
 from stages.causes import ledger_of, split_causes
+from stages.comparing import compare, kind_of, named_models
 from stages.decision import decision_files
 from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
@@ -17,6 +18,7 @@ __all__ = [
     "book_folder",
     "changes_of",
     "cohorts",
+    "compare",
     "day_of",
     "decision_files",
     "explain",
@@ -25,8 +27,10 @@ __all__ = [
     "group_contributions",
     "judge",
     "kept_folder",
+    "kind_of",
     "ledger_of",
     "matrices",
+    "named_models",
     "open_verified",
     "refuse_foreign_explanation",
     "require_simulated",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from features.matrix import Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
-    from models.release_model import ReleaseModel
+    from models.release_model import ReleaseModel, Releasing
     from training.fitting import Grow
     from training.from_book import Judged
 
@@ -104,7 +104,7 @@ def cohorts(
     requests: Matrix,
     reviews: Matrix,
     limit_score: Floats,
-    release: ReleaseModel,
+    release: Releasing,
     margin: Floats,
     settings: Settings,
 ) -> tuple[pd.DataFrame, Cohorts]:

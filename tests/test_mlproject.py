@@ -15,6 +15,7 @@ PROJECT = Path(workbench.__file__).parent
 ENTRY_POINTS = (
     *(
         "case",
+        "compare",
         "explain",
         "notice",
         "phantom",

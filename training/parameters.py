@@ -187,3 +187,73 @@ class TrainingParameters(Parameters):
     release: ReleaseFitParameters
     distributed: DistributedParameters
     tuning: TuningParameters
+
+
+class BenchmarkParameters(Parameters):
+    """How the logistic scorecard is fitted that stands beside the release model (`training.logistic_fit`).
+
+    Attributes:
+        bins: Bins of a feature before neighbours are pooled.
+        least_information: Information value below which a feature is left out.
+        penalty: Inverse strength of the penalty on the squares of the weights.
+        rows: Most rows of the fit, spread evenly over all.
+    """
+
+    bins: Annotated[int, Field(ge=2, le=100)]
+    least_information: Annotated[float, Field(ge=0, le=1)]
+    penalty: Annotated[float, Field(gt=0)]
+    rows: Annotated[int, Field(ge=1_000)]
+
+
+class ComparisonParameters(Parameters):
+    """How two models are held against each other (`training.paired`).
+
+    Attributes:
+        draws: Draws of the bootstrap over borrowers.
+        row_draws: Rows times draws at most, so that large books take fewer draws.
+        level: Coverage of the intervals.
+        seed: Which borrowers are drawn.
+    """
+
+    draws: Annotated[int, Field(ge=20, le=100_000)]
+    row_draws: Annotated[int, Field(ge=1)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class GateParameters(Parameters):
+    """What a model must hold before it becomes the champion (`training.gates`).
+
+    Attributes:
+        auc_loss: AUC that the release model may lose against the champion, or against the benchmark.
+        error_growth: Growth of the limit model's mean absolute error that is borne, as a share of the champion's.
+        calibration: Lowest and highest ratio of the bad rate to the mean PD (of assessed to predicted limits).
+        psi: Population stability index of the score out of time against the training period, at most.
+        monotone_rows: Rows on which monotonicity is checked.
+        fairness: Lowest approval ratio of a protected group to the largest one.
+        additive: Most by which contributions and base may differ from the score (log-odds, log-RMB).
+        explained: Rows whose contributions are checked.
+    """
+
+    auc_loss: Annotated[float, Field(ge=0, le=0.5)]
+    error_growth: Annotated[float, Field(ge=0, le=1)]
+    calibration: Annotated[tuple[float, float], Field()]
+    psi: Annotated[float, Field(gt=0)]
+    monotone_rows: Annotated[int, Field(ge=1)]
+    fairness: Annotated[float, Field(gt=0, le=1)]
+    additive: Annotated[float, Field(gt=0, le=1)]
+    explained: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _around_one(self) -> Self:
+        if not 0 < self.calibration[0] <= 1 <= self.calibration[1]:
+            raise ValueError("calibration must name a lowest ratio up to 1 and a highest from 1 on")
+        return self
+
+
+class GovernanceParameters(Parameters):
+    """How models are compared and promoted."""
+
+    benchmark: BenchmarkParameters
+    comparison: ComparisonParameters
+    gates: GateParameters

@@ -1,5 +1,6 @@
 """The models of a book in MLflow: logged with how well they do, found again, fetched by URI, loaded."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from data.errors import CallError, DataFault
 from features.catalogue import catalogue_of
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
-from models.storage import load_limit_model, load_release_model, save_model
+from models.storage import CARD, load_limit_model, load_release_model, save_model
 from training.from_book import Judged
 from training.home import DECIDING, DECISION, SIDECAR, ModelKind, Registered, registered_name
 from training.metrics import metric_names
@@ -100,6 +101,23 @@ def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseMode
     release = _loaded(store, uri, load_release_model)
     release.require(catalogue_of(book).release)
     return release, uri
+
+
+def load_either(store: Store, uri: str) -> LimitModel | ReleaseModel:
+    """The model of a URI, whichever of the two it is.
+
+    Raises:
+        CallError: There is none.
+        DataFault: It is damaged.
+    """
+    card = fetch_model(store, uri) / CARD
+    try:
+        kind = json.loads(card.read_text(encoding="utf-8")).get("kind")
+    except (ValueError, AttributeError):
+        kind = None  # which loading it says
+    if kind == "release":
+        return _loaded(store, uri, load_release_model)
+    return _loaded(store, uri, load_limit_model)
 
 
 def latest_model(store: Store, kind: Registered, book_digest: str | None) -> str:

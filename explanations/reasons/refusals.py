@@ -16,7 +16,7 @@ from models.boosted import Floats
 from models.decisions import BUREAU
 from models.parameters import PolicyParameters
 from models.policy import CAPS, broken_rules, data_missing, policy_in_force, what_is_read
-from models.release_model import ReleaseModel
+from models.release_model import Releasing
 
 Flags = NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ class Refusals:
         parameters: What the policy holds besides.
     """
 
-    release: ReleaseModel
+    release: Releasing
     in_force: Mapping[str, Floats]
     bureau: Sequence[str]
     parameters: PolicyParameters
@@ -77,7 +77,7 @@ def refused_for(broken: Mapping[str, Flags], refused_by: NDArray[np.object_]) ->
 def refusals_of(
     book: Book,
     decided: pd.DataFrame,
-    release: ReleaseModel,
+    release: Releasing,
     catalogue: Catalogue,
     parameters: PolicyParameters,
 ) -> Refusals:
