@@ -67,10 +67,10 @@ def run(
             limit_score = stages.score_reviews(reviews, limit)
             margin = stages.score_requests(requests, release)
             judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
-            with stages.decision_files(
-                taken, requests, reviews, limit, limit_score, release, margin, settings, console
-            ) as decision:
-                uris = log_models(tracked, taken, judged, limit, release, decision)
+            fitted = (requests, reviews, limit, limit_score, release, margin)
+            cards = stages.model_cards(taken, *fitted, judged, settings, console)
+            with stages.decision_files(taken, *fitted, settings, console) as decision:
+                uris = log_models(tracked, taken, judged, limit, release, decision, cards)
             explanation = stages.explain(
                 taken,
                 requests,

@@ -46,10 +46,10 @@ def train(
             limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
             margin = None if requests is None or release is None else stages.score_requests(requests, release)
             judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
-            with stages.decision_files(
-                taken, requests, reviews, limit, limit_score, release, margin, settings, console
-            ) as decision:
-                uris = log_models(tracked, taken, judged, limit, release, decision)
+            fitted = (requests, reviews, limit, limit_score, release, margin)
+            cards = stages.model_cards(taken, *fitted, judged, settings, console)
+            with stages.decision_files(taken, *fitted, settings, console) as decision:
+                uris = log_models(tracked, taken, judged, limit, release, decision, cards)
     found = metrics(judged.performance)
     console.result(
         f"{headline(found, taken.manifest.rows['borrowers'])}\nModels: {', '.join(uris.values())}\n"

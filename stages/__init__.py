@@ -1,6 +1,7 @@
 """The stages that commands are made of: each takes a book, models and parameters, and shows its progress."""
 
 from stages.books import book_folder, matrices, open_verified, require_simulated, simulate
+from stages.cards import model_cards
 from stages.causes import ledger_of, split_causes
 from stages.comparing import compare, kind_of, named_models
 from stages.decision import decision_files
@@ -30,6 +31,7 @@ __all__ = [
     "kind_of",
     "ledger_of",
     "matrices",
+    "model_cards",
     "named_models",
     "open_verified",
     "refuse_foreign_explanation",

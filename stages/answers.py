@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from settings import Settings
@@ -222,6 +222,32 @@ def add_phantom(
             console.track(move),
         )
     return with_phantom(explanation, shown, read, everyone, day, chosen)
+
+
+def disparity_of(
+    book: Book, decided: pd.DataFrame, members: Cohorts, settings: Settings
+) -> list[dict[str, Any]]:
+    """Lowest over highest approval rate by protected attribute, as the diagnostics of an explanation tell it.
+
+    attribute, lowest and highest (the groups) by language; ratio with ratio_low and ratio_high.
+    """
+    from data.protected import protected_attributes
+    from explanations.fairness import APPROVAL, fairness
+    from explanations.report.fairness_section import attribute_label, group_label
+    from training.labels import observed_bad
+
+    observed = observed_bad(book, decided["request_id"])
+    protected = protected_attributes(book)
+    names = {"labels": protected.labels, "groups": protected.groups}
+    _, found = fairness(decided, members, observed, None, protected.values, settings.explanations)
+    return [
+        {
+            **{name: row[name] for name in ("ratio", "ratio_low", "ratio_high")},
+            "attribute": attribute_label(row["attribute"], names),
+            **{end: group_label(row["attribute"], row[end], names) for end in ("lowest", "highest")},
+        }
+        for row in found[found["measure"] == APPROVAL].to_dict("records")
+    ]
 
 
 def add_diagnostics(

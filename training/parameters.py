@@ -177,6 +177,18 @@ class TuningParameters(Parameters):
         return self
 
 
+class CardParameters(Parameters):
+    """What is measured for model cards.
+
+    Attributes:
+        rows: Rows on which directions are tried and contributions added up.
+        values: Values that each feature is set to.
+    """
+
+    rows: Annotated[int, Field(ge=1, le=100_000)]
+    values: Annotated[int, Field(ge=2, le=100)]
+
+
 class TrainingParameters(Parameters):
     """All parameters of the folder `training`."""
 
@@ -187,6 +199,7 @@ class TrainingParameters(Parameters):
     release: ReleaseFitParameters
     distributed: DistributedParameters
     tuning: TuningParameters
+    cards: CardParameters
 
 
 class BenchmarkParameters(Parameters):

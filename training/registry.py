@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +15,10 @@ from models.storage import CARD, load_limit_model, load_release_model, save_mode
 from training.from_book import Judged
 from training.home import DECIDING, DECISION, SIDECAR, ModelKind, Registered, registered_name
 from training.metrics import metric_names
+from training.model_cards import CARDS, Card, short_card
 from training.parameters import TrainingParameters
 from training.periods import require_same_splits
-from training.tracking import DecisionFiles, Run, Store
+from training.tracking import LONGEST_DESCRIPTION, DecisionFiles, Run, Store
 
 M = TypeVar("M", LimitModel, ReleaseModel)
 
@@ -29,10 +30,12 @@ def log_models(
     limit: LimitModel | None,
     release: ReleaseModel | None,
     decision: DecisionFiles | None = None,
+    cards: Mapping[ModelKind, Card] | None = None,
 ) -> dict[str, str]:
     """Registers the models of a book that are given, and records how well they do; gives their URIs.
 
-    The decision model needs both others: its tags name their versions.
+    The decision model needs both others: its tags name their versions. A model's card is kept with its files and with
+    the run's, and is what its version's page shows.
     """
     models: dict[ModelKind, LimitModel | ReleaseModel | None] = {"limit": limit, "release": release}
     uris: dict[str, str] = {}
@@ -41,6 +44,10 @@ def log_models(
             continue
         with tempfile.TemporaryDirectory() as folder:
             save_model(model, Path(folder))
+            card = (cards or {}).get(kind, {})
+            for language, text in card.items():
+                Path(folder, CARDS[language]).write_text(text, encoding="utf-8", newline="\n")
+                run.log_text(text, f"cards/{kind}{CARDS[language].removeprefix('model_card')}")
             uris[kind] = run.log_booster(
                 kind,
                 model.booster,
@@ -48,6 +55,7 @@ def log_models(
                 Path(folder),
                 book_digest=book.digest,
                 model_digest=model.digest,
+                description=short_card(card["en"], LONGEST_DESCRIPTION) if card else "",
             )
     if decision is not None and limit is not None and release is not None:
         uris[DECISION] = run.log_decision(

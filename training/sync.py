@@ -133,7 +133,7 @@ def _copy_models(
         model_id = _copy_model(home, server, logged, copy)
         tags = {name: {**before, **made}.get(value, value) for name, value in version.tags.items()}
         kept = f"models:/{version.name}/{version.version}"
-        made[kept] = registered(f"models:/{model_id}", version.name, tags)
+        made[kept] = registered(f"models:/{model_id}", version.name, tags, version.description or "")
     return made
 
 

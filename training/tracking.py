@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import CallError  # noqa: E402
 from training import home as layout  # noqa: E402
-from training.home import DECISION, SIDECAR, ModelKind, registered_name  # noqa: E402
+from training.home import DECISION, ModelKind, registered_name  # noqa: E402
 
 if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer than MLflow's
     from lightgbm import Booster
@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer tha
 LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
 LONGEST_DIGEST = 36
+LONGEST_DESCRIPTION = 5_000
 FIGURES = "figures"
 """Folder of a run's pictures."""
 PARAMETERS_A_BATCH = 100
@@ -315,8 +316,9 @@ class Run:
         *,
         book_digest: str,
         model_digest: str,
+        description: str = "",
     ) -> str:
-        """Logs a booster with its sidecar (model.txt, model.json in `folder`) and registers it.
+        """Logs a booster with the files of `folder` (its sidecar: model.txt, model.json) and registers it.
 
         MLflow gives the metrics that the run has by then to the model as well, one request each: over
         HTTP it is quicker to log models first.
@@ -335,12 +337,13 @@ class Run:
                 signature=signature,
                 # Left out, MLflow finds them by loading the model in a new process, for 5 seconds.
                 pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "lightgbm", "pandas")],
-                extra_files=[str(folder / name) for name in SIDECAR],
+                extra_files=[str(path) for path in sorted(folder.iterdir())],
             )
         return registered(
             logged.model_uri,
             registered_name(kind),
             {"book_digest": book_digest, "model_digest": model_digest},
+            description,
         )
 
     def log_decision(self, files: DecisionFiles, tags: Mapping[str, str]) -> str:
@@ -427,10 +430,15 @@ def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str
     return str(found.experiment_id)
 
 
-def registered(model: str, name: str, tags: Mapping[str, str]) -> str:
-    """Registers a logged model as the next version of a name; gives its URI, `models:/releasegap-limit/3`."""
+def registered(model: str, name: str, tags: Mapping[str, str], description: str = "") -> str:
+    """Registers a logged model as the next version of a name; gives its URI, `models:/releasegap-limit/3`.
+
+    The description (Markdown, at most `LONGEST_DESCRIPTION` characters) is what the version's page shows.
+    """
     with redirect_stderr(io.StringIO()):  # it prints two lines for each model, whatever the log level
         made = mlflow.register_model(model, name, tags=dict(tags))
+    if description:
+        MlflowClient().update_model_version(name, made.version, description)
     return f"models:/{made.name}/{made.version}"
 
 

@@ -1,0 +1,100 @@
+"""Model cards: what is measured for them, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from commandline import Console
+from settings import Settings
+from stages.answers import disparity_of
+from stages.models import cohorts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from data.book import Book
+    from features.matrix import Matrix
+    from models.boosted import Boosted, Floats
+    from models.limit_model import LimitModel
+    from models.release_model import ReleaseModel
+    from training.from_book import Judged
+    from training.home import ModelKind
+    from training.model_cards import Card, Explained
+
+
+def model_cards(
+    book: Book,
+    requests: Matrix | None,
+    reviews: Matrix | None,
+    limit: LimitModel | None,
+    limit_score: Floats | None,
+    release: ReleaseModel | None,
+    margin: Floats | None,
+    judged: Judged,
+    settings: Settings,
+    console: Console,
+) -> dict[ModelKind, Card]:
+    """The card of each model that is given, by language; fairness and stability need both."""
+    import numpy as np
+
+    from features.catalogue import catalogue_of
+    from models.monotone import monotone
+    from training.diagnostics import diagnose
+    from training.labels import observed_bad
+    from training.model_cards import Measured, model_card
+    from training.periods import request_splits, review_splits
+    from training.splits import OUT_OF_TIME
+
+    catalogue, chosen = catalogue_of(book), settings.training.cards
+    cards: dict[ModelKind, Card] = {}
+    with console.step("Writing model cards"):
+        stability: pd.DataFrame | None = None
+        disparity: list[dict[str, Any]] | None = None
+        if requests is not None and reviews is not None and limit is not None and release is not None:
+            assert limit_score is not None
+            assert margin is not None
+            decided, members = cohorts(book, requests, reviews, limit_score, release, margin, settings)
+            disparity = disparity_of(book, decided, members, settings)
+            features = settings.explanations.stability_features
+            stability = diagnose(
+                book, requests, reviews, limit_score, margin, release, features, settings.training
+            ).stability
+        given: list[tuple[ModelKind, Boosted, tuple[int, ...], NDArray[np.float32], float]] = []
+        if limit is not None and reviews is not None:
+            held_out = review_splits(book, reviews.keys, settings.training) == OUT_OF_TIME
+            given.append(("limit", limit, catalogue.limit_signs, reviews.values[held_out], np.nan))
+        if release is not None and requests is not None:
+            held_out = request_splits(book, requests.keys, settings.training) == OUT_OF_TIME
+            unseen = np.isnan(observed_bad(book, requests.keys["request_id"])[held_out])
+            share = float(unseen.mean()) if len(unseen) else np.nan
+            given.append(("release", release, catalogue.release_signs, requests.values[held_out], share))
+        for kind, model, signs, values, share in given:
+            measured = Measured(
+                performance=judged.performance,
+                by_decile=judged.by_decile,
+                monotone=monotone(model, signs, values, chosen.rows, chosen.values),
+                explained=_explained(model, values, chosen.rows),
+                stability=stability,
+                disparity=disparity,
+                unseen=share,
+            )
+            cards[kind] = model_card(kind, model, book, catalogue, measured)
+    return cards
+
+
+def _explained(model: Boosted, values: NDArray[np.float32], most: int) -> Explained:
+    """How exactly the contributions of some rows add up, against ten times as many."""
+    import numpy as np
+
+    from data.sampling import spread_places
+    from explanations.kernel.contrast import contributions
+    from training.model_cards import Explained
+
+    if not len(values):
+        return Explained(0, 0, np.nan)
+    rows, against = (values[spread_places(len(values), count)] for count in (most, 10 * most))
+    found, base = contributions(model.booster, rows, against)
+    gap = np.abs(base + found.sum(axis=1) - model.booster.predict(rows, raw_score=True)).max()
+    return Explained(len(rows), len(against), float(gap))
