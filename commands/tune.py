@@ -11,6 +11,7 @@ import typer
 import stages
 from commandline import BookOption, Common
 from commands.tracked import store_of
+from data.errors import CallError
 from settings import flat, settings_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from training.tracking import Run
     from training.tuning import Search, Trial
 
-DATABASE = "tuning.db"
+FOLDER = "tuning"
+DATABASE = "trials.db"
 INTERRUPTED = 130
 
 
@@ -58,7 +60,7 @@ def tune(
         made = dict(zip(kinds, stages.matrices(taken, settings, console, kinds=kinds), strict=True))
         search = stages.search_of(what, taken, made.get("request"), made["review"], settings, console)
         stopped = False
-        with open_study(common.home / DATABASE, search, tuning.random_trials) as study:
+        with open_study(common.home / FOLDER / DATABASE, search, tuning.random_trials) as study:
             earlier = len(trials_of(study))
             if earlier:
                 console.note(f"Going on after {earlier} trials of calls before.")
@@ -76,9 +78,11 @@ def tune(
                     stopped = True
             found = trials_of(study)
         best = best_of(found, search.objective)
+        if best is None and stopped:
+            raise KeyboardInterrupt
         if best is None:
-            raise KeyboardInterrupt if stopped else typer.Exit(1)
-        path = out or common.home / "tuning" / f"{what}-{taken.path.name}.yaml"
+            raise CallError("no trial has ended, so there is nothing to keep; give more --minutes.")
+        path = out or common.home / FOLDER / f"{what}-{taken.path.name}.yaml"
         with whole_file(path) as aside:
             aside.write_text(_text(taken, search, best, found), encoding="utf-8")
         tracked.log_artifact(path)

@@ -221,7 +221,7 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
 
 def _axes(across: str, title: Text, currency: str, language: Language) -> tuple[alt.X, alt.Y]:
     return (
-        alt.X(f"{across}:Q", title=title[language], scale=alt.Scale(zero=False, padding=24)),
+        alt.X(f"{across}:Q", title=title[language], scale=alt.Scale(zero=False, nice=False, padding=24)),
         alt.Y(
             "profit:Q",
             title=say("frontier.profit", currency=currency)[language],
@@ -271,14 +271,15 @@ def _conflicts(
 
 
 def _marks(marked: Sequence[Record], across: str, language: Language) -> tuple[alt.Chart, ...]:
-    """Rings around the policy as it is and the one looked at, the name of the one above and of the other below."""
+    """Rings around the policy as it is and the one looked at; names above and below, on the outer sides."""
     base = alt.Chart(inline(marked, language, f"marked-{across}")).encode(x=f"{across}:Q", y="profit:Q")
     rings = base.mark_point(size=170, strokeWidth=2, color=INK, opacity=1, tooltip=None, aria=False).encode(
         shape=alt.Shape("shape:N", scale=None)
     )
     drawn = [rings]
-    sides = ("right", "left") if across == "loss" else ("left", "left")
-    for place, (one, side) in enumerate(zip(marked, sides, strict=False)):
+    first = min(range(len(marked)), key=lambda place: (marked[place][across], place))
+    for place, one in enumerate(marked):
+        side = "right" if place == first else "left"
         named = alt.Chart(inline([one], language, f"named-{across}-{place}"))
         named = named.encode(x=f"{across}:Q", y="profit:Q", text="name:N")
         look: dict[str, Any] = {

@@ -80,10 +80,11 @@ def test_an_interruption_before_any_trial_leaves_nothing(
     monkeypatch.setattr(tuning, "_scores", interrupted)
     result = call("tune", "limit", "--book", small_book.path, "--home", tmp_path, "--trials", 1, *QUICK)
     assert result.exit_code == 130
-    assert not (tmp_path / "tuning").exists()
+    assert list((tmp_path / "tuning").glob("*.yaml")) == []
 
 
 def test_a_bad_call_is_refused(small_book: Book, tmp_path: Path) -> None:
     words = ["tune", "release", "--book", small_book.path, "--home", tmp_path]
     refused(call(*words, "--set", "training.tuning.release_objective=gini"), CALL_WRONG, "release_objective")
+    refused(call(*words, "--minutes", 0, *QUICK), CALL_WRONG, "give more --minutes")
     assert call("tune", "both", "--book", small_book.path).exit_code == CALL_WRONG

@@ -92,13 +92,17 @@ def test_what_is_no_policy_and_a_foreign_folder_are_refused(
     assert not empty.exists()
 
 
-def test_a_book_without_dates_lets_its_cut_off_be_changed(real_data: Path, tmp_path: Path) -> None:
+def test_a_book_without_dates_is_tuned_and_lets_its_cut_off_be_changed(
+    real_data: Path, tmp_path: Path
+) -> None:
     book, home = tmp_path / "book", tmp_path / "home"
     mapping = Path(__file__).parents[2] / "data" / "mappings" / "german_credit.yaml"
     answer(
         call("import", mapping, real_data / "german_credit" / "german_credit.csv", "--out", book, "--json")
     )
     answer(call("train", "all", "--book", book, "--home", home, "--json", *SMALL))
+    tuned = answer(call("tune", "release", "--book", book, "--home", home, "--json", "--trials", 1, *SMALL))
+    assert tuned["as_is"] == tuned["best"]["metrics"]  # type: ignore[index]
     words = ["whatif", "--book", book, "--home", home, "--json"]
     told = answer(call(*words, "--set", "whatif.cutoff_factor=1.5"))
     figures = told["figures"]
