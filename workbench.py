@@ -15,6 +15,7 @@ from commands.explain import explain
 from commands.import_book import import_book
 from commands.notice import notice
 from commands.phantom import phantom
+from commands.promote import promote
 from commands.reject_inference import reject_inference
 from commands.run import run
 from commands.score import score
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "truth": truth,
     "scorecard": scorecard,
     "compare": compare,
+    "promote": promote,
     "ui": ui,
     "sync": sync,
     "reject-inference": reject_inference,

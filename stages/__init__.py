@@ -9,6 +9,7 @@ from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
 from stages.limits import about_limits, ask_for_limits, day_of
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
+from stages.promoting import gates_of, require_trained_on
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
@@ -25,6 +26,7 @@ __all__ = [
     "explain",
     "fit_limit",
     "fit_release",
+    "gates_of",
     "group_contributions",
     "judge",
     "kept_folder",
@@ -36,6 +38,7 @@ __all__ = [
     "open_verified",
     "refuse_foreign_explanation",
     "require_simulated",
+    "require_trained_on",
     "score_requests",
     "score_reviews",
     "search_of",

@@ -18,6 +18,7 @@ ENTRY_POINTS = (
         "compare",
         "explain",
         "notice",
+        "promote",
         "phantom",
         "reject-inference",
         "run",

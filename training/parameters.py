@@ -238,22 +238,26 @@ class GateParameters(Parameters):
     """What a model must hold before it becomes the champion (`training.gates`).
 
     Attributes:
-        auc_loss: AUC that the release model may lose against the champion, or against the benchmark.
+        auc_loss: AUC that the release model may lose against the champion.
+        benchmark_loss: AUC that it may lie below the logistic scorecard.
         error_growth: Growth of the limit model's mean absolute error that is borne, as a share of the champion's.
         calibration: Lowest and highest ratio of the bad rate to the mean PD (of assessed to predicted limits).
         psi: Population stability index of the score out of time against the training period, at most.
         monotone_rows: Rows on which monotonicity is checked.
-        fairness: Lowest approval ratio of a protected group to the largest one.
+        fairness: Lowest ratio of the lowest to the highest rate of approval (of being favoured) by protected attribute.
+        fairness_exempt: Protected attributes whose ratio is told and does not count.
         additive: Most by which contributions and base may differ from the score (log-odds, log-RMB).
         explained: Rows whose contributions are checked.
     """
 
     auc_loss: Annotated[float, Field(ge=0, le=0.5)]
+    benchmark_loss: Annotated[float, Field(ge=0, le=0.5)]
     error_growth: Annotated[float, Field(ge=0, le=1)]
-    calibration: Annotated[tuple[float, float], Field()]
+    calibration: tuple[float, float]
     psi: Annotated[float, Field(gt=0)]
     monotone_rows: Annotated[int, Field(ge=1)]
     fairness: Annotated[float, Field(gt=0, le=1)]
+    fairness_exempt: tuple[str, ...]
     additive: Annotated[float, Field(gt=0, le=1)]
     explained: Annotated[int, Field(ge=1)]
 

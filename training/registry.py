@@ -12,13 +12,20 @@ from features.catalogue import catalogue_of
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from models.storage import CARD, load_limit_model, load_release_model, save_model
+from training.champions import CHALLENGER
 from training.from_book import Judged
 from training.home import DECIDING, DECISION, SIDECAR, ModelKind, Registered, registered_name
 from training.metrics import metric_names
-from training.model_cards import CARDS, Card, short_card
+from training.model_cards import CARDS, Card, short_card, with_approval
 from training.parameters import TrainingParameters
 from training.periods import require_same_splits
 from training.tracking import LONGEST_DESCRIPTION, DecisionFiles, Run, Store
+
+MEASURES: dict[ModelKind, tuple[str, ...]] = {
+    "limit": ("reviews", "r2", "mae_log", "median_relative_error"),
+    "release": ("requests", "bad_rate", "auc", "ks", "brier", "log_loss", "calibration_slope"),
+}
+"""What each version is tagged with."""
 
 M = TypeVar("M", LimitModel, ReleaseModel)
 
@@ -56,7 +63,11 @@ def log_models(
                 book_digest=book.digest,
                 model_digest=model.digest,
                 description=short_card(card["en"], LONGEST_DESCRIPTION) if card else "",
+                measures=_measures(judged, kind),
             )
+            # What was trained last stands ready to take the champion's place (`releasegap promote`).
+            version = uris[kind].rpartition("/")[2]
+            run.client.set_registered_model_alias(registered_name(kind), CHALLENGER, version)
     if decision is not None and limit is not None and release is not None:
         uris[DECISION] = run.log_decision(
             decision,
@@ -75,6 +86,37 @@ def log_models(
     if len(judged.by_decile):
         run.log_table(judged.by_decile, "bad_rate_by_decile.csv")
     return uris
+
+
+def approve(
+    run: Run, store: Store, kind: ModelKind, version: str, rows: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Fills in the approval of a version's card: among the run's files, and first in the version's description.
+
+    Args:
+        run: The promotion.
+        store: Where the version is.
+        kind: Which model it is.
+        version: Its number.
+        rows: By language what was asked and what was answered.
+    """
+    name = registered_name(kind)
+    folder = fetch_model(store, f"models:/{name}/{version}")
+    for language, file in CARDS.items():
+        if not (folder / file).is_file():
+            continue  # a version from before there were cards
+        card = with_approval((folder / file).read_text(encoding="utf-8"), rows[language])
+        run.log_text(card, f"cards/{kind}.md" if language == "en" else f"cards/{kind}.{language}.md")
+        if language == "en":
+            head = "".join(f"- {asked}: {said}\n" for asked, said in rows[language].items())
+            described = short_card(f"{head}\n{card}", LONGEST_DESCRIPTION)
+            store.client.update_model_version(name, version, described)
+
+
+def _measures(judged: Judged, kind: ModelKind) -> dict[str, float]:
+    """A model's measures out of time that its version is tagged with."""
+    named, head = metric_names(judged.performance), f"{kind}."
+    return {name: named[head + name] for name in MEASURES[kind] if head + name in named}
 
 
 def load_models(

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -317,11 +318,12 @@ class Run:
         book_digest: str,
         model_digest: str,
         description: str = "",
+        measures: Mapping[str, float] | None = None,
     ) -> str:
         """Logs a booster with the files of `folder` (its sidecar: model.txt, model.json) and registers it.
 
         MLflow gives the metrics that the run has by then to the model as well, one request each: over
-        HTTP it is quicker to log models first.
+        HTTP it is quicker to log models first. `measures` (out of time) become tags of the version.
 
         Returns:
             Its URI, `models:/releasegap-limit/3`.
@@ -342,7 +344,8 @@ class Run:
         return registered(
             logged.model_uri,
             registered_name(kind),
-            {"book_digest": book_digest, "model_digest": model_digest},
+            {"book_digest": book_digest, "model_digest": model_digest}
+            | {f"out_of_time.{name}": f"{value:.6g}" for name, value in (measures or {}).items()},
             description,
         )
 
@@ -368,6 +371,12 @@ class Run:
                 pip_requirements=[f"{name}=={version(name)}" for name in needed],
             )
         return registered(logged.model_uri, registered_name(DECISION), tags)
+
+    def made(self) -> tuple[str, str]:
+        """Who made the run, and on which day (UTC)."""
+        run = self.client.get_run(self.run_id)
+        day = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+        return run.data.tags.get("mlflow.user", ""), f"{day:%Y-%m-%d}"
 
     def report_url(self, base: str) -> str:
         """The link under which the UI at `base` (http://127.0.0.1:5000) shows this run's report."""

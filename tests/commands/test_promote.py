@@ -1,0 +1,151 @@
+"""`releasegap promote`: a champion by its gates, by override, refused, and rolled back; nothing is lost on the way."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from data.book import Book
+from data.simulate import simulate_book
+from settings import Settings
+from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
+from training.champions import champion_of, history_of, version_of
+from training.gates import GATES
+from training.tracking import Store, open_store
+
+FEW = ["--set", "governance.comparison.draws=20", "--set", "explanations.bootstrap_draws=20"]
+# A book of 1,500 borrowers has some ten bad outcomes: what the gates say of so few is chance.
+WIDE = [
+    "--set=governance.gates.calibration=[0.01,100]",
+    "--set=governance.gates.auc_loss=0.5",
+    "--set=governance.gates.benchmark_loss=0.5",
+    "--set=governance.gates.fairness=0.01",
+]
+NAME = "releasegap-release"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> Path:
+    """A home with a limit model and three release models of a small book."""
+    made = tmp_path_factory.mktemp("home")
+    on = ("--book", small_book.path, "--home", made, "--json", *SMALL)
+    answer(call("train", "all", *on))
+    for depth in (2, 3):
+        answer(call("train", "release", *on, "--set", f"training.release.max_depth={depth}"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(home: Path) -> Store:
+    return open_store(home)
+
+
+@pytest.fixture(scope="module")
+def client(store: Store) -> MlflowClient:
+    return store.client
+
+
+def _promote(book: Book, home: Path, *words: object) -> dict[str, object]:
+    return answer(call("promote", "release", "--book", book.path, "--home", home, "--json", *FEW, *words))
+
+
+def test_what_was_trained_last_is_the_challenger_and_tells_its_measures(
+    store: Store, client: MlflowClient
+) -> None:
+    assert version_of(store, "release", "challenger") == "3"
+    assert version_of(store, "limit", "challenger") == "1"
+    tags = client.get_model_version(NAME, "3").tags
+    assert {
+        "book_digest",
+        "model_digest",
+        "out_of_time.auc",
+        "out_of_time.ks",
+        "out_of_time.log_loss",
+    } <= set(tags)
+    assert champion_of(store, "release") is None
+
+
+def test_a_call_without_a_book_or_on_another_or_of_an_unknown_version_is_refused(
+    home: Path, small_book: Book, settings: Settings, tmp_path: Path
+) -> None:
+    on = ("--home", home)
+    refused(call("promote", "release", *on), CALL_WRONG, "--book is missing")
+    here = ("promote", "release", "--book", small_book.path, *on)
+    refused(call(*here, "--version", 9), CALL_WRONG, "no version 9", "1, 2, 3")
+    refused(call(*here, "--version", "best"), CALL_WRONG, "no alias best")
+    refused(call(*here, "--override", " "), CALL_WRONG, "reason")
+    refused(call(*here, "--rollback"), CALL_WRONG, "leave out --book")
+    refused(call("promote", "release", "--rollback", *on), CALL_WRONG, "no champion")
+    other = simulate_book(tmp_path / "other", 60, 24, 6, "baseline", settings.world, block_size=60)
+    refused(call("promote", "release", "--book", other.path, *on), CALL_WRONG, "trained on another book")
+    nowhere = call("promote", "release", "--book", small_book.path, "--home", tmp_path / "none")
+    refused(nowhere, CALL_WRONG, "no release model")
+
+
+def test_the_cycle_of_champions(home: Path, small_book: Book, store: Store, client: MlflowClient) -> None:
+    first = _promote(small_book, home, "--version", 1, *WIDE)
+    assert first["promoted"] is True
+    assert [gate["name"] for gate in first["gates"]] == list(GATES)  # type: ignore[attr-defined]
+    assert all(gate["held"] for gate in first["gates"])  # type: ignore[attr-defined]
+    assert champion_of(store, "release") == "1"
+    assert version_of(store, "release", "challenger") == "3", "another version stays the challenger"
+    assert json.loads(Path(str(first["file"])).read_text(encoding="utf-8"))["version"] == "1"
+    again = call("promote", "release", "--version", 1, "--book", small_book.path, "--home", home)
+    refused(again, CALL_WRONG, "the champion already")
+
+    # A gate that cannot hold: nothing moves, and the version says why.
+    never = [*WIDE, "--set=governance.gates.psi=0.0000001"]
+    words = ("promote", "release", "--book", small_book.path, "--home", home, *FEW, *never)
+    refused(call(*words), WORK_WRONG, "stability does not hold", "--override")
+    assert champion_of(store, "release") == "1"
+    tags = client.get_model_version(NAME, "3").tags
+    assert tags["promotion"] == "refused"
+    assert tags["gates"] == "not held: stability"
+    assert tags["gate.stability"].startswith("NOT HELD: population stability index")
+
+    over = _promote(small_book, home, *never, "--override", "festival month")
+    assert over["promoted"] is True
+    assert over["failed"] == ["stability"]
+    assert champion_of(store, "release") == "3"
+    tags = client.get_model_version(NAME, "3").tags
+    assert (tags["promotion"], tags["promotion.override"]) == ("by override", "festival month")
+    assert "challenger" not in client.get_registered_model(NAME).aliases
+    described = client.get_model_version(NAME, "3").description
+    assert "- Decision: promoted to champion, by override" in described
+    assert "- Gates: not held: stability" in described
+    assert "- Remarks: festival month (run " in described
+    assert {found.path for found in client.list_artifacts(str(over["run"]), "cards")} == {
+        "cards/release.md",
+        "cards/release.zh.md",
+    }
+    run = client.get_run(str(over["run"]))
+    assert run.data.metrics["gate.stability"] == 0
+    assert "festival month" in run.data.tags["mlflow.note.content"]
+
+    second = _promote(small_book, home, "--version", 2, *WIDE)
+    assert second["champion_before"] == "3"
+    assert history_of(store, "release") == ["1", "3", "2"]
+    for leaving, returning in (("2", "3"), ("3", "1")):
+        told = answer(call("promote", "release", "--rollback", "--home", home, "--json"))
+        assert (told["leaving"], told["champion"]) == (leaving, returning)
+        assert champion_of(store, "release") == returning
+        assert (
+            client.get_model_version(NAME, leaving).tags["promotion"] == f"rolled back to version {returning}"
+        )
+    refused(call("promote", "--rollback", "release", "--home", home), CALL_WRONG, "first champion")
+    assert champion_of(store, "release") == "1"
+
+
+def test_a_limit_model_passes_gates_of_its_own(home: Path, small_book: Book, store: Store) -> None:
+    told = answer(call("promote", "limit", "--book", small_book.path, "--home", home, "--json", *FEW, *WIDE))
+    assert [gate["name"] for gate in told["gates"]] == [name for name in GATES if name != "benchmark"]  # type: ignore[attr-defined]
+    assert told["promoted"] is True
+    assert champion_of(store, "limit") == "1"
+
+
+def test_a_fit_that_does_not_come_out_again_is_seen(home: Path, small_book: Book) -> None:
+    words = ("promote", "release", "--version", 3, "--book", small_book.path, "--home", home, *FEW, *WIDE)
+    # Other windows of the features give another matrix, and so another model than the card's.
+    result = call(*words, "--set", "features.bureau_balance_decay=0.5")
+    refused(result, WORK_WRONG, "reproducible")

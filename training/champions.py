@@ -1,0 +1,129 @@
+"""Champion and challenger: which version of a model decides, which stands ready, and how one takes the other's place.
+
+MLflow's aliases say which; a tag of the registered model keeps the champions in their order, so that the one before can
+be put back. The tag is written before the alias is moved: whatever is interrupted, no champion is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from mlflow.exceptions import MlflowException
+
+from data.errors import CallError
+from training.home import ModelKind, registered_name
+from training.tracking import Store
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HISTORY = "champions"
+"""Tag of a registered model: versions of its champions in their order, as JSON."""
+LONGEST_TAG = 5_000
+
+
+def version_of(store: Store, kind: ModelKind, wanted: str) -> str:
+    """The number of a version that is named by its number or by an alias.
+
+    Raises:
+        CallError: There is none.
+    """
+    name = registered_name(kind)
+    if not store.exists:
+        raise CallError(
+            f"no {kind} model in {store.place}: it holds no runs yet; run `releasegap train {kind}` first."
+        )
+    try:
+        if wanted.isdigit():
+            return str(store.client.get_model_version(name, wanted).version)
+        return str(store.client.get_model_version_by_alias(name, wanted).version)
+    except MlflowException as error:
+        kept = sorted(int(one.version) for one in store.client.search_model_versions(f"name = '{name}'"))
+        what = "version" if wanted.isdigit() else "alias"
+        known = f"versions: {', '.join(map(str, kept))}" if kept else "it has no versions yet"
+        raise CallError(f"{name} has no {what} {wanted} in {store.place} ({known}); name another.") from error
+
+
+def champion_of(store: Store, kind: ModelKind) -> str | None:
+    """The version that decides; None where none has been promoted."""
+    try:
+        return str(store.client.get_model_version_by_alias(registered_name(kind), CHAMPION).version)
+    except MlflowException:
+        return None
+
+
+def history_of(store: Store, kind: ModelKind) -> list[str]:
+    """Versions of the champions in their order, the latest last."""
+    try:
+        tags = store.client.get_registered_model(registered_name(kind)).tags
+    except MlflowException:
+        return []
+    return [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
+
+
+def promote(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]) -> None:
+    """Makes a version the champion, with tags that say why; the challenger's alias is free again if it was that."""
+    tag_version(store, kind, version, tags)
+    before = champion_of(store, kind)
+    kept = history_of(store, kind)
+    if before is not None:
+        kept = kept[: _last(kept, before) + 1] if before in kept else [*kept, before]
+    _keep(store, kind, [*kept, version])
+    name = registered_name(kind)
+    store.client.set_registered_model_alias(name, CHAMPION, version)
+    try:
+        ready = str(store.client.get_model_version_by_alias(name, CHALLENGER).version)
+    except MlflowException:
+        return
+    if ready == version:
+        store.client.delete_registered_model_alias(name, CHALLENGER)
+
+
+def roll_back(store: Store, kind: ModelKind) -> tuple[str, str]:
+    """Puts the champion before back; gives the version that leaves and the one that returns.
+
+    Raises:
+        CallError: There was none before.
+    """
+    leaving, returning = before_champion(store, kind)
+    kept = history_of(store, kind)
+    store.client.set_registered_model_alias(registered_name(kind), CHAMPION, returning)
+    _keep(store, kind, kept[: _last(kept, leaving)])
+    return leaving, returning
+
+
+def before_champion(store: Store, kind: ModelKind) -> tuple[str, str]:
+    """The version that decides, and the champion before it.
+
+    Raises:
+        CallError: None has been promoted, or only one.
+    """
+    now = champion_of(store, kind) if store.exists else None
+    if now is None:
+        raise CallError(
+            f"{registered_name(kind)} has no champion in {store.place}; `releasegap promote` makes one."
+        )
+    kept = history_of(store, kind)
+    place = _last(kept, now) if now in kept else len(kept)
+    if place < 1:
+        raise CallError(
+            f"{registered_name(kind)} {now} is the first champion in {store.place}: there is none to go back to."
+        )
+    return now, kept[place - 1]
+
+
+def tag_version(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]) -> None:
+    """Writes tags on a version; what is longer than MLflow holds is cut there."""
+    for key, value in tags.items():
+        store.client.set_model_version_tag(registered_name(kind), version, key, value[:LONGEST_TAG])
+
+
+def _keep(store: Store, kind: ModelKind, versions: list[str]) -> None:
+    # MLflow holds a tag of so many characters: of thousands of champions the oldest are forgotten.
+    while len(json.dumps(versions)) > LONGEST_TAG:
+        versions = versions[1:]
+    store.client.set_registered_model_tag(registered_name(kind), HISTORY, json.dumps(versions))
+
+
+def _last(versions: list[str], version: str) -> int:
+    """The last place at which a version stands."""
+    return len(versions) - 1 - versions[::-1].index(version)
