@@ -50,6 +50,7 @@ def fairness(
     oracle: Floats | None,
     attributes: pd.DataFrame,
     parameters: ExplanationParameters,
+    measures: Sequence[str] = tuple(MEASURES),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rates of each protected group among the judged requests, and the lowest over the highest.
 
@@ -60,6 +61,7 @@ def fairness(
         oracle: Outcome with the draw of each (simulated books).
         attributes: borrower_id, and a column for each protected attribute; numbers are put into bands.
         parameters: Bands, the smallest cell that is told, and how intervals are taken.
+        measures: Which of `MEASURES` are told; what one of them says does not depend on the others.
 
     Returns:
         Rates: attribute, group, measure (`approval`: released of all requests; `conflict`: refused of the favoured;
@@ -74,7 +76,7 @@ def fairness(
     rates, spreads = [], []
     for place, name in enumerate(known.columns if len(who) else ()):
         groups = groups_of(known[name], parameters.fairness.bands)
-        table, spread = _rates(groups, counts, parameters, place)
+        table, spread = _rates(groups, counts, measures, parameters, place)
         rates.append(table.assign(attribute=name))
         spreads.append(spread.assign(attribute=name))
     return _joined(rates, FAIRNESS_COLUMNS), _joined(spreads, DISPARITY_COLUMNS)
@@ -121,14 +123,19 @@ def _by_borrower(
 
 
 def _rates(
-    groups: pd.Categorical[str], counts: Mapping[str, Counts], parameters: ExplanationParameters, place: int
+    groups: pd.Categorical[str],
+    counts: Mapping[str, Counts],
+    measures: Sequence[str],
+    parameters: ExplanationParameters,
+    place: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rates of one attribute's groups, by measure, and of each measure the lowest over the highest."""
     names = [str(name) for name in groups.categories]
     of_group = groups.codes.astype(np.int64)
     largest = int(np.argmax(np.bincount(of_group, counts["requests"], len(names))))
     tables, spreads = [], []
-    for measure, (counted, of) in MEASURES.items():
+    for measure in measures:
+        counted, of = MEASURES[measure]
         if counted not in counts:
             continue
         both = np.stack([counts[counted], counts[of]], axis=1)

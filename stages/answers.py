@@ -239,14 +239,16 @@ def disparity_of(
     observed = observed_bad(book, decided["request_id"])
     protected = protected_attributes(book)
     names = {"labels": protected.labels, "groups": protected.groups}
-    _, found = fairness(decided, members, observed, None, protected.values, settings.explanations)
+    _, found = fairness(
+        decided, members, observed, None, protected.values, settings.explanations, (APPROVAL,)
+    )
     return [
         {
             **{name: row[name] for name in ("ratio", "ratio_low", "ratio_high")},
             "attribute": attribute_label(row["attribute"], names),
             **{end: group_label(row["attribute"], row[end], names) for end in ("lowest", "highest")},
         }
-        for row in found[found["measure"] == APPROVAL].to_dict("records")
+        for row in found.to_dict("records")
     ]
 
 

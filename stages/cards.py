@@ -64,12 +64,16 @@ def model_cards(
         given: list[tuple[ModelKind, Boosted, tuple[int, ...], NDArray[np.float32], float]] = []
         if limit is not None and reviews is not None:
             held_out = review_splits(book, reviews.keys, settings.training) == OUT_OF_TIME
-            given.append(("limit", limit, catalogue.limit_signs, reviews.values[held_out], np.nan))
+            given.append(
+                ("limit", limit, catalogue.limit_signs, _spread(reviews, held_out, chosen.rows), np.nan)
+            )
         if release is not None and requests is not None:
             held_out = request_splits(book, requests.keys, settings.training) == OUT_OF_TIME
             unseen = np.isnan(observed_bad(book, requests.keys["request_id"])[held_out])
             share = float(unseen.mean()) if len(unseen) else np.nan
-            given.append(("release", release, catalogue.release_signs, requests.values[held_out], share))
+            given.append(
+                ("release", release, catalogue.release_signs, _spread(requests, held_out, chosen.rows), share)
+            )
         for kind, model, signs, values, share in given:
             measured = Measured(
                 performance=judged.performance,
@@ -84,8 +88,18 @@ def model_cards(
     return cards
 
 
+def _spread(matrix: Matrix, held_out: NDArray[np.bool_], rows: int) -> NDArray[np.float32]:
+    """Rows that are held out, spread evenly: ten times as many as are tried."""
+    import numpy as np
+
+    from data.sampling import spread_places
+
+    places = np.flatnonzero(held_out)
+    return matrix.values[places[spread_places(len(places), 10 * rows)] if len(places) else places]
+
+
 def _explained(model: Boosted, values: NDArray[np.float32], most: int) -> Explained:
-    """How exactly the contributions of some rows add up, against ten times as many."""
+    """How exactly the contributions of some rows add up, against all of these."""
     import numpy as np
 
     from data.sampling import spread_places
@@ -94,7 +108,7 @@ def _explained(model: Boosted, values: NDArray[np.float32], most: int) -> Explai
 
     if not len(values):
         return Explained(0, 0, np.nan)
-    rows, against = (values[spread_places(len(values), count)] for count in (most, 10 * most))
-    found, base = contributions(model.booster, rows, against)
+    rows = values[spread_places(len(values), most)]
+    found, base = contributions(model.booster, rows, values)
     gap = np.abs(base + found.sum(axis=1) - model.booster.predict(rows, raw_score=True)).max()
-    return Explained(len(rows), len(against), float(gap))
+    return Explained(len(rows), len(values), float(gap))

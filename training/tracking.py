@@ -52,6 +52,11 @@ LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
 LONGEST_DIGEST = 36
 LONGEST_DESCRIPTION = 5_000
+DECISION_DESCRIPTION = (
+    "What both models and the policy say of a row: limit, PD, decision, the rule that refused, up to four reasons. "
+    "The tags name the versions of both models; their cards say how good they are.\n\n"
+    "对每一行给出两个模型与政策的结论：额度、PD、决定、拒绝规则、至多四项原因。标签注明两个模型的版本，模型卡说明其质量。"
+)
 FIGURES = "figures"
 """Folder of a run's pictures."""
 PARAMETERS_A_BATCH = 100
@@ -370,7 +375,7 @@ class Run:
                 signature=ModelSignature(inputs=Schema(columns), outputs=Schema(outputs)),
                 pip_requirements=[f"{name}=={version(name)}" for name in needed],
             )
-        return registered(logged.model_uri, registered_name(DECISION), tags)
+        return registered(logged.model_uri, registered_name(DECISION), tags, DECISION_DESCRIPTION)
 
     def made(self) -> tuple[str, str]:
         """Who made the run, and on which day (UTC)."""

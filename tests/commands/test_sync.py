@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, answer, call, refused
-from training.registry import fetch_model
+from training.registry import fetch_decision, fetch_model
 from training.sync import COPY_OF, SENT
 from training.tracking import PENDING, open_store
 from training.ui import LEAN
@@ -129,13 +129,16 @@ def test_what_was_kept_is_uploaded_whole_and_once(
     versions: Any = told["models"]
     assert set(versions) == set(kept["models"].values())
     for uri_here, uri_there in versions.items():
-        folders = [
-            fetch_model(open_store(home, at_home=True), uri_here),
-            fetch_model(open_store(home), uri_there),
-        ]
-        texts = [(folder / "model.txt").read_bytes() for folder in folders if folder.is_dir()]
-        assert len(texts) == 2
+        fetch = fetch_decision if "decision" in uri_here else fetch_model
+        folders = [fetch(open_store(home, at_home=True), uri_here), fetch(open_store(home), uri_there)]
+        texts = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+        assert len(texts[0]) > 1
         assert texts[0] == texts[1]
+        described = [
+            client.get_model_version(*uri.removeprefix("models:/").split("/")).description
+            for client, uri in ((here, uri_here), (there, uri_there))
+        ]
+        assert described[0] == described[1] != ""
     assert answer(call("sync", "--home", home, "--json"))["runs"] == {}
 
 
