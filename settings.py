@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.limit_model import LimitModel
     from models.parameters import EconomicsParameters, ModelsParameters
     from models.release_model import ReleaseModel
-    from training.parameters import GovernanceParameters, TrainingParameters
+    from training.parameters import GovernanceParameters, MonitoringParameters, TrainingParameters
 
 FOLDERS = ("data", "features", "models", "training", "explanations", "scoring", "stages", "commands")
 BESIDE = Path(__file__).with_name("params.yaml")
@@ -48,6 +48,7 @@ class Settings:
     explanations: ExplanationParameters
     notice: NoticeParameters
     whatif: WhatIfParameters
+    monitoring: MonitoringParameters
 
 
 def settings_of(common: Common, *changes: str) -> Settings:
@@ -102,7 +103,7 @@ def _groups() -> type[Parameters]:
     from explanations.parameters import ExplanationParameters, NoticeParameters, WhatIfParameters
     from features.parameters import FeatureParameters
     from models.parameters import EconomicsParameters, ModelsParameters
-    from training.parameters import GovernanceParameters, TrainingParameters
+    from training.parameters import GovernanceParameters, MonitoringParameters, TrainingParameters
 
     groups: dict[str, Any] = {
         "simulation": (Simulation, ...),
@@ -116,6 +117,7 @@ def _groups() -> type[Parameters]:
         "explanations": (ExplanationParameters, ...),
         "notice": (NoticeParameters, ...),
         "whatif": (WhatIfParameters, ...),
+        "monitoring": (MonitoringParameters, ...),
     }
     return create_model("Groups", __base__=Parameters, **groups)
 

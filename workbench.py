@@ -7,12 +7,14 @@ from collections.abc import Callable
 import typer
 
 from commandline import command
+from commands.append import append
 from commands.bench import bench
 from commands.case import case
 from commands.check import check
 from commands.compare import compare
 from commands.explain import explain
 from commands.import_book import import_book
+from commands.monitor import monitor
 from commands.notice import notice
 from commands.phantom import phantom
 from commands.promote import promote
@@ -41,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "simulate": simulate,
     "import": import_book,
+    "append": append,
     "check": check,
     "train": train,
     "tune": tune,
@@ -50,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "notice": notice,
     "whatif": whatif,
     "phantom": phantom,
+    "monitor": monitor,
     "truth": truth,
     "scorecard": scorecard,
     "compare": compare,

@@ -28,30 +28,50 @@ def phantom(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result; else one in the home.")
     ] = None,
     release_model: ReleaseModelOption = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            "--since",
+            metavar="DIR",
+            help="An earlier result: only whom news has touched since is asked again.",
+        ),
+    ] = None,
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
 ) -> None:
     """List the limits on show that would be refused if every borrower asked on one day, with cause and remedy."""
+    import numpy as np
+
     from data.atomic import refuse_foreign, whole_folder
     from data.blocks import engine_of
-    from explanations.remedies.phantom_files import TOTALS, totals, write_phantom
+    from data.book import open_book
+    from explanations.remedies.phantom_files import TOTALS, read_phantom, renewed, totals, write_phantom
     from training.registry import load_release
 
     console = common.console
     settings = settings_of(common)
-    taken = stages.open_verified(book)
-    day = stages.day_of(taken, on)
+    taken = open_book(book)
+    before = None if since is None else read_phantom(since)
+    day = stages.day_of(taken, on if on is not None or before is None else str(before[1].get("on")))
     out = out or common.home / "phantom" / f"{taken.path.resolve().name}-{day:%Y-%m-%d}"
     refuse_foreign(out, TOTALS)
     store = store_of(common, make=False)
     release, uri = load_release(store, taken, release_model)
     about = stages.about_limits(taken, day, release, settings)
+    again = None if before is None or since is None else stages.to_ask_again(taken, before[1], about, since)
+    everyone = again is None
+    wanted = again if again is not None else [(block, None) for block in range(taken.blocks)]
+    taken.verify(
+        None if everyone else [0, *(block for block, _ in wanted)]
+    )  # what all blocks share is part 0
     with (
         engine_of(settings.blocks, engine, scheduler) as workers,
         store.run_on(taken, "phantom", about["parameters"] | {"on": about["on"]}) as tracked,
     ):
-        everyone = [(block, None) for block in range(taken.blocks)]
-        shown, read = stages.ask_for_limits(taken, day, everyone, release, settings, console, workers)
+        shown, read = stages.ask_for_limits(taken, day, wanted, release, settings, console, workers)
+        if before is not None and not everyone:
+            asked = [ids for _, ids in wanted if ids is not None]
+            shown = renewed(before[0], shown, np.concatenate([*asked, np.empty(0, dtype=np.int64)]))
         told = totals(shown, about, settings.explanations.bootstrap_level)
         found = {"run": tracked.run_id, "store": store.place, "models": {"release": uri}, "asked": read}
         with console.step("Writing the limits on show"), whole_folder(out, TOTALS) as folder:

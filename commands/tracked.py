@@ -101,10 +101,10 @@ def keep(explanation: Explanation, folder: Path, figures: list[str], tracked: Ru
 
     Aggregates and the cases of the report alone: a tracking server may have other readers than the folder.
     """
-    from explanations.files import REPORT, RULES, SUMMARY, TEXTS
+    from explanations.files import BASELINE, REPORT, RULES, SUMMARY, TEXTS
     from explanations.finding import finding, finding_metrics
 
-    for name in (REPORT, SUMMARY, RULES, *TEXTS):
+    for name in (REPORT, SUMMARY, RULES, BASELINE, *TEXTS):
         path = folder / name
         if path.suffix == ".md":
             tracked.log_markdown(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +40,7 @@ class Manifest:
         mapping: The mapping of an imported book, as resolved.
         rows: Rows of each table.
         parts: sha256 of each part, by its path inside the book.
+        appends: What was appended, the oldest first: the digest before (`to`), and whether it concerns `everyone`.
     """
 
     schema_version: int
@@ -53,6 +54,11 @@ class Manifest:
     mapping: dict[str, Any] | None = None
     rows: dict[str, int] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    appends: list[dict[str, Any]] = field(default_factory=list)
+
+
+APPENDED = Table("appended", {"borrower_id": pa.int64()}, ("borrower_id",), ("borrower_id",))
+"""Borrowers whom an append touched, a part for each; what was appended when is no part of a book's digest."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,34 @@ class Book:
     @property
     def digest(self) -> str:
         """sha256 over the digests of all parts: the same tables give the same digest."""
-        lines = [f"{name} {digest}" for name, digest in sorted(self.manifest.parts.items())]
+        parts = sorted(self.manifest.parts.items())
+        lines = [f"{name} {digest}" for name, digest in parts if not name.startswith(f"{APPENDED.name}/")]
         return hashlib.sha256("\n".join([self.manifest.source, *lines]).encode()).hexdigest()
+
+    @property
+    def ancestors(self) -> tuple[str, ...]:
+        """Digests of the books that it was before news was appended, the latest first."""
+        return tuple(str(append["to"]) for append in reversed(self.manifest.appends))
+
+    def touched_since(self, digest: str) -> NDArray[np.int64] | None:
+        """Borrowers whom the news touches that was appended since the book had this digest; None: it may be all.
+
+        Raises:
+            CallError: It never had.
+        """
+        if digest == self.digest:
+            return np.empty(0, dtype=np.int64)
+        if digest not in self.ancestors:
+            raise CallError(
+                f"{self.path} (digest {self.digest[:12]}) has not grown from the book with digest {digest[:12]}; name "
+                "a result of this book, or of one that news was appended to."
+            )
+        first = max(place for place, append in enumerate(self.manifest.appends) if append["to"] == digest)
+        since = range(first, len(self.manifest.appends))
+        if any(self.manifest.appends[place]["everyone"] for place in since):
+            return None
+        parts = [self.table(APPENDED.name, place)["borrower_id"].to_numpy() for place in since]
+        return np.unique(np.concatenate(parts))
 
     def has(self, table: str) -> bool:
         """Whether the book holds this table."""
@@ -100,9 +132,11 @@ class Book:
         Raises:
             DataFault: The book has no such table, or the part is missing or damaged.
         """
-        part = self.path / _part(name, block)
+        part = self.path / part_of(name, block)
         if not part.is_file():
-            raise DataFault(f"{self.path} has no {_part(name, block)}; run `releasegap check` on this book.")
+            raise DataFault(
+                f"{self.path} has no {part_of(name, block)}; run `releasegap check` on this book."
+            )
         try:
             read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
         except pa.ArrowException as error:
@@ -122,13 +156,19 @@ class Book:
         """The book under its absolute path, for workers elsewhere, which have another current folder."""
         return replace(self, path=self.path.resolve())
 
-    def verify(self) -> None:
+    def verify(self, blocks: Collection[int] | None = None) -> None:
         """Holds every part against its digest, so that what is made from this book is made from what it says.
+
+        Args:
+            blocks: Parts of these blocks alone, where given.
 
         Raises:
             DataFault: A part is missing or was changed.
         """
+        wanted = None if blocks is None else {f"part-{block:05d}.parquet" for block in blocks}
         for part, digest in self.manifest.parts.items():
+            if wanted is not None and part.rpartition("/")[2] not in wanted:
+                continue
             path = self.path / part
             if not path.is_file() or sha256(path) != digest:
                 what = "was changed" if path.is_file() else "is missing"
@@ -242,7 +282,7 @@ def write_part(
     """
     arrays = [_arrow(columns[name], kind) for name, kind in table.columns.items()]
     rows = pa.Table.from_arrays(arrays, schema=table.arrow_schema())
-    part = _part(table.name, block)
+    part = part_of(table.name, block)
     try:
         for within in reversed(Path(part).parents[:-1]):
             (folder / within).mkdir(exist_ok=True)
@@ -277,7 +317,8 @@ def _arrow(values: Any, kind: pa.DataType) -> pa.Array:
     return pa.array(values, type=kind, from_pandas=True)
 
 
-def _part(table: str, block: int) -> str:
+def part_of(table: str, block: int) -> str:
+    """Path of a part of a table inside a book."""
     return f"{table}/part-{block:05d}.parquet"
 
 

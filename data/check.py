@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,28 @@ def faults(book: Book, most: int = 10) -> Iterator[str]:
         most: Most lines for one expectation of one column; what goes beyond is counted in a line of its own.
     """
     yield from told(_findings(book), most)
+
+
+def faults_of_blocks(book: Book, blocks: Sequence[int], most: int = 1) -> Iterator[str]:
+    """As `faults`, of some blocks of a dated book and of what all blocks share, digests left aside."""
+    yield from told(_findings_of_blocks(book, blocks), most)
+
+
+def _findings_of_blocks(book: Book, blocks: Sequence[int]) -> Iterator[Finding]:
+    shared = (table for table in DATED_TABLES.values() if not table.partitioned)
+    unpartitioned: dict[str, pd.DataFrame] = {}
+    for table in shared:
+        frame = yield from _read(book, table, 0)
+        if frame is not None:
+            unpartitioned[table.name] = frame
+    reading = _Reading()
+    for block in blocks:
+        yield from _block_findings(book, DATED_TABLES, block, unpartitioned, reading)
+    calendar = _calendar(book.manifest, unpartitioned)
+    for name in ("policy", "market"):
+        if calendar is not None and name in unpartitioned:
+            regions = np.array(sorted(reading.regions), dtype=np.int64)
+            yield from coverage_findings(name, unpartitioned[name], calendar, regions)
 
 
 @dataclass

@@ -61,6 +61,8 @@ class Explanation:
         phantom_borrowers: A row per borrower read whose request would be refused: borrower_id, limit, available
             (RMB), pd, cutoff, refused_by.
         remedies: What each remedy would do (see `explanations.remedies.trials`); None where none were measured.
+        baseline: What later periods are held against by `releasegap monitor` (`baseline.json`); None where nothing
+            was kept.
     """
 
     summary: dict[str, Any]
@@ -87,3 +89,4 @@ class Explanation:
     phantom_borrowers: pd.DataFrame | None = None
     remedies: pd.DataFrame | None = None
     diagnostics: Diagnostics | None = None
+    baseline: dict[str, Any] | None = None

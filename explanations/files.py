@@ -45,6 +45,7 @@ _WHERE_TOLD = (
     *("phantom", "phantom_borrowers", "remedies"),
 )
 RULES = "rules.json"
+BASELINE = "baseline.json"
 
 
 def write_explanation(
@@ -98,6 +99,8 @@ def write_explanation(
     said: dict[str, Any] = {SUMMARY: explanation.summary}
     if explanation.rules is not None:
         said[RULES] = rules_json(explanation)
+    if explanation.baseline is not None:
+        said[BASELINE] = explanation.baseline
     for name, value in said.items():
         text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
         (folder / name).write_text(f"{text}\n", encoding="utf-8", newline="\n")
@@ -134,6 +137,8 @@ def read_explanation(folder: Path) -> Explanation:
         if (folder / RULES).is_file():
             rules = json.loads((folder / RULES).read_text(encoding="utf-8"))
             parts["rules"] = rules_read(rules, summary["rules"])
+        if (folder / BASELINE).is_file():
+            parts["baseline"] = json.loads((folder / BASELINE).read_text(encoding="utf-8"))
         return Explanation(
             summary=summary,
             catalogue=Catalogue(tuple(Feature(**feature) for feature in features)),

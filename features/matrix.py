@@ -42,13 +42,18 @@ class Matrix:
 
 
 def request_matrix(
-    book: Book, block: int, parameters: FeatureParameters, streams: Streams | None = None
+    book: Book,
+    block: int,
+    parameters: FeatureParameters,
+    streams: Streams | None = None,
+    since: int | None = None,
 ) -> Matrix:
     """The release reader's snapshot at each draw request of a block, in the release model's columns.
 
     Keys are the columns of `draw_requests`. A dated book adds `region`, `month` (of history), `limit_before`,
     `limit_after` and `reviewed_on` of the review in force, `balance` (RMB, as the release reader saw it)
-    and `available` (RMB, `limit_after` less `balance`). `streams` are the block's, where they are at hand.
+    and `available` (RMB, `limit_after` less `balance`). `streams` are the block's, where they are at hand; requests
+    before the month `since` of a dated book are left out.
 
     Raises:
         DataFault: A request names a review or a borrower that the book does not hold.
@@ -56,6 +61,7 @@ def request_matrix(
     requests = plain(book.table("draw_requests", block))
     if not book.dated:
         return _flat(book, block, requests, catalogue_of(book).release)
+    requests = _since(book, requests, "requested_on", since)
     return request_rows(book, block, streams or read_streams(book, block), requests, parameters)
 
 
@@ -77,9 +83,7 @@ def review_matrix(
         return _flat(book, block, reviews, catalogue_of(book).limit)
     if tells_rules(book):  # before any is left out: a slip is told by the reviews that went before
         reviews = reviews.assign(slip=recorded_slip(reviews, rules_of(book)))
-    if since is not None:
-        month = month_index(to_days(reviews["reviewed_on"]), str(book.manifest.first_month))
-        reviews = reviews[month >= since].reset_index(drop=True)
+    reviews = _since(book, reviews, "reviewed_on", since)
     return limit_rows(book, streams or read_streams(book, block), reviews, "reviewed_on", parameters)
 
 
@@ -136,6 +140,7 @@ def whole_matrices(
     engine: Engine = HERE,
     track: Track[Any] = untracked,
     since: int | None = None,
+    asked_since: int | None = None,
 ) -> tuple[Matrix, ...]:
     """The matrices of all requests or reviews of a book, made block by block; its streams are read once for all.
 
@@ -146,6 +151,7 @@ def whole_matrices(
         engine: Where the blocks are read; changes nothing in the result.
         track: Follows the blocks as they are done.
         since: The first month of history whose reviews are wanted; all, if not given or if the book has no dates.
+        asked_since: The first month whose requests are wanted, likewise.
 
     Returns:
         A matrix for each kind.
@@ -160,7 +166,14 @@ def whole_matrices(
     ]
     keys: list[list[pd.DataFrame]] = [[] for _ in kinds]
     filled = [0] * len(kinds)
-    sent = partial(_of_block, book.absolute(), kinds=kinds, parameters=parameters, since=since)
+    sent = partial(
+        _of_block,
+        book.absolute(),
+        kinds=kinds,
+        parameters=parameters,
+        since=since,
+        asked_since=asked_since,
+    )
     for matrices in track(engine.map_blocks(sent, range(book.blocks)), book.blocks):
         for place, matrix in enumerate(matrices):
             # Copied into place as they come, so that a matrix never lies in memory twice.
@@ -180,15 +193,28 @@ def whole_matrix(book: Book, kind: Kind, parameters: FeatureParameters, engine: 
 
 
 def _of_block(
-    book: Book, block: int, kinds: tuple[Kind, ...], parameters: FeatureParameters, since: int | None
+    book: Book,
+    block: int,
+    kinds: tuple[Kind, ...],
+    parameters: FeatureParameters,
+    since: int | None,
+    asked_since: int | None,
 ) -> list[Matrix]:
     streams = read_streams(book, block) if book.dated else None
     return [
-        request_matrix(book, block, parameters, streams)
+        request_matrix(book, block, parameters, streams, asked_since)
         if kind == "request"
         else review_matrix(book, block, parameters, streams, since)
         for kind in kinds
     ]
+
+
+def _since(book: Book, rows: pd.DataFrame, date: str, since: int | None) -> pd.DataFrame:
+    """The rows from a month of history on; all where none is named."""
+    if since is None:
+        return rows
+    month = month_index(to_days(rows[date]), str(book.manifest.first_month))
+    return rows[month >= since].reset_index(drop=True)
 
 
 def replaced(matrix: Matrix, changed: Mapping[str, NDArray[np.float64] | float]) -> Matrix:

@@ -7,14 +7,16 @@ from stages.comparing import compare, kind_of, named_models
 from stages.decision import decision_files
 from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
-from stages.limits import about_limits, ask_for_limits, day_of
+from stages.limits import about_limits, ask_for_limits, day_of, to_ask_again
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
+from stages.monitoring import Monitored, monitor
 from stages.promoting import gates_of, require_trained_on
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
 
 __all__ = [
+    "Monitored",
     "about_limits",
     "ask_for_limits",
     "book_folder",
@@ -34,6 +36,7 @@ __all__ = [
     "ledger_of",
     "matrices",
     "model_cards",
+    "monitor",
     "named_models",
     "open_verified",
     "refuse_foreign_explanation",
@@ -44,6 +47,7 @@ __all__ = [
     "search_of",
     "simulate",
     "split_causes",
+    "to_ask_again",
     "true_conflicts_of",
     "way_to_grow",
     "what_if",

@@ -10,6 +10,7 @@ from settings import Settings, used
 from stages.answers import add_diagnostics, add_phantom, add_reasons, add_recourse, add_remedies
 from stages.causes import audit_lag, ledger_of, split_causes
 from stages.models import cohorts
+from stages.monitoring import baseline_of
 from stages.truth import checked_causes
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def explain(
     engine: Engine | None = None,
 ) -> Explanation:
     """Conflicts, contrast, causes and all that the report tells."""
+    from dataclasses import replace
+
     from explanations.causes.tables import with_causes
     from explanations.explain import Evidence, explain
     from explanations.recourse.levers import offers_of
@@ -79,7 +82,10 @@ def explain(
     if audit is not None:
         offers = offers_of(requests.keys)
         told = add_recourse(told, book, offers, audit, limit, release, settings, console, engine)
-    told = add_diagnostics(told, evidence, book, members, margin, settings, console)
+    baseline = baseline_of(evidence, book, members, margin, limit, settings, console, engine)
+    told = add_diagnostics(
+        replace(told, baseline=baseline), evidence, book, members, margin, settings, console
+    )
     return add_timelines(told, book, console, engine or settings.blocks.local)
 
 

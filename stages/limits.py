@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commandline import Console
@@ -86,3 +88,33 @@ def about_limits(book: Book, day: pd.Timestamp, release: ReleaseModel, settings:
         "release_model": release.digest,
         "parameters": named | {f"explanations.phantom.{name}": value for name, value in phantom.items()},
     }
+
+
+def to_ask_again(
+    book: Book, before: dict[str, Any], about: dict[str, Any], folder: Path
+) -> list[tuple[int, NDArray[np.int64] | None]] | None:
+    """Whom to ask again so that an earlier result holds for the book as it is: blocks with borrowers; None for all.
+
+    Args:
+        book: The book, which may have grown since.
+        before: What the earlier result says of itself.
+        about: What this one would.
+        folder: Where the earlier one lies, for messages.
+
+    Raises:
+        CallError: It is of another book, day, model or of other parameters, so that nothing of it can stay.
+    """
+    from data.appending import blocks_of
+
+    for name, what in (
+        ("on", "another day"),
+        ("release_model", "another model"),
+        ("parameters", "other parameters"),
+    ):
+        if before.get(name) != json.loads(json.dumps(about[name])):
+            raise CallError(
+                f"{folder} was made for {what}, so that everybody has to be asked again: leave out --since, or "
+                "give the same."
+            )
+    touched = book.touched_since(str(before["book_digest"]))
+    return None if touched is None else list(blocks_of(book, touched))

@@ -14,9 +14,11 @@ import workbench
 PROJECT = Path(workbench.__file__).parent
 ENTRY_POINTS = (
     *(
+        "append",
         "case",
         "compare",
         "explain",
+        "monitor",
         "notice",
         "promote",
         "phantom",

@@ -274,3 +274,37 @@ class GovernanceParameters(Parameters):
     benchmark: BenchmarkParameters
     comparison: ComparisonParameters
     gates: GateParameters
+
+
+class MonitoringParameters(Parameters):
+    """What is monitored, and from where on it is an alarm (see `training.drift`).
+
+    Attributes:
+        months: Months of requests and reviews that are held against the period before.
+        outcome_months: Months of requests with a known outcome.
+        level: Share of the checks without any change that chance alone does not let pass.
+        psi: Stability index of a score.
+        csi: Stability index of a feature.
+        apart: Features that are not held against it.
+        calibration_ratio: Factor by which bad loans over those expected have moved.
+        auc_drop: By how much AUC has fallen.
+        conflict_rise: By how much the share of the favoured who are refused has risen.
+        delay_days: Days by which a stream arrives later on average.
+        silent_days: Days without anything of a stream.
+        rows: Requests, and as many reviews, that are binned at most.
+        borrowers: Borrowers whose streams are read for the delays at most.
+    """
+
+    months: Annotated[int, Field(ge=1, le=120)]
+    outcome_months: Annotated[int, Field(ge=1, le=120)]
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+    psi: Annotated[float, Field(gt=0)]
+    csi: Annotated[float, Field(gt=0)]
+    apart: tuple[str, ...]
+    calibration_ratio: Annotated[float, Field(gt=1)]
+    auc_drop: Annotated[float, Field(gt=0, lt=1)]
+    conflict_rise: Annotated[float, Field(gt=0, lt=1)]
+    delay_days: Annotated[float, Field(gt=0)]
+    silent_days: Annotated[float, Field(gt=0)]
+    rows: Annotated[int, Field(ge=100)]
+    borrowers: Annotated[int, Field(ge=1)]

@@ -1,10 +1,11 @@
 """The models of a book in MLflow: logged with how well they do, found again, fetched by URI, loaded."""
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from data.book import Book
 from data.errors import CallError, DataFault
@@ -128,8 +129,8 @@ def load_models(
         CallError: There is no such model, or it was fitted with other periods than the parameters name.
         DataFault: A model is damaged, or does not fit the book's features.
     """
-    limit_uri = limit_uri or latest_model(store, "limit", book.digest)
-    release_uri = release_uri or latest_model(store, "release", book.digest)
+    limit_uri = limit_uri or latest_of(store, "limit", book)
+    release_uri = release_uri or latest_of(store, "release", book)
     limit = _loaded(store, limit_uri, load_limit_model)
     release = _loaded(store, release_uri, load_release_model)
     catalogue = catalogue_of(book)
@@ -147,7 +148,7 @@ def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseMode
         CallError: There is no such model.
         DataFault: It is damaged, or does not fit the book's features.
     """
-    uri = uri or latest_model(store, "release", book.digest)
+    uri = uri or latest_of(store, "release", book)
     release = _loaded(store, uri, load_release_model)
     release.require(catalogue_of(book).release)
     return release, uri
@@ -170,24 +171,70 @@ def load_either(store: Store, uri: str) -> LimitModel | ReleaseModel:
     return _loaded(store, uri, load_limit_model)
 
 
+def judged_models(store: Store, run: str, kept: str) -> tuple[dict[str, Any], LimitModel, ReleaseModel]:
+    """What a run kept of the period in which its models were judged (a JSON file), and these models.
+
+    Raises:
+        CallError: There is no such run, it kept no such file, or its models are not in the registry.
+    """
+    if not re.fullmatch("[0-9a-f]{32}", run):
+        raise CallError(
+            f"{run} is neither a folder nor the id of a run; name one of `releasegap run` or `explain`."
+        )
+    told = json.loads(store.download(f"runs:/{run}/{kept}").read_text(encoding="utf-8"))
+    limit = _loaded(store, _model_of(store, "limit", told["models"]["limit"]), load_limit_model)
+    release = _loaded(store, _model_of(store, "release", told["models"]["release"]), load_release_model)
+    return told, limit, release
+
+
+def _model_of(store: Store, kind: ModelKind, digest: str) -> str:
+    """The URI of the latest registered model of that kind with this digest."""
+    found = store.client.search_model_versions(
+        f"name = '{registered_name(kind)}' and tag.model_digest = '{digest}'",
+        max_results=1,
+        order_by=["version_number DESC"],
+    )
+    if not found:
+        raise CallError(
+            f"the {kind} model of this run (digest {digest[:12]}) is not in {store.place}; name the folder of the "
+            "explanation, which holds it"
+        )
+    return f"models:/{found[0].name}/{found[0].version}"
+
+
 def latest_model(store: Store, kind: Registered, book_digest: str | None) -> str:
     """The URI of the latest registered model of that kind that was trained on the book of this digest, or on any.
 
     Raises:
         CallError: None was.
     """
+    found = _latest(store, kind, book_digest)
+    if found is None:
+        trained = "" if book_digest is None else f" trained on this book (digest {book_digest[:12]})"
+        raise CallError(
+            f"no {kind} model{trained} in {store.place}: run `releasegap train all --book BOOK` first"
+        )
+    return found
+
+
+def latest_of(store: Store, kind: Registered, book: Book) -> str:
+    """The latest model of a book, or else of what it was before news was appended to it.
+
+    Raises:
+        CallError: There is none.
+    """
+    known = (_latest(store, kind, digest) for digest in (book.digest, *book.ancestors))
+    return next((uri for uri in known if uri is not None), None) or latest_model(store, kind, book.digest)
+
+
+def _latest(store: Store, kind: Registered, book_digest: str | None) -> str | None:
     wanted = f"name = '{registered_name(kind)}'"
     if book_digest is not None:
         wanted += f" and tag.book_digest = '{book_digest}'"
     found = store.exists and store.client.search_model_versions(
         wanted, max_results=1, order_by=["version_number DESC"]
     )
-    if not found:
-        trained = "" if book_digest is None else f" trained on this book (digest {book_digest[:12]})"
-        raise CallError(
-            f"no {kind} model{trained} in {store.place}: run `releasegap train all --book BOOK` first"
-        )
-    return f"models:/{found[0].name}/{found[0].version}"
+    return f"models:/{found[0].name}/{found[0].version}" if found else None
 
 
 def fetch_model(store: Store, uri: str) -> Path:

@@ -66,6 +66,27 @@ def stability_index(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> N
     return np.asarray(((a - e) * np.log(a / e)).sum(axis=-1))
 
 
+def bin_edges(values: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Upper ends of all bins but the last: tenths of the values, missing ones left out; none where there are no values.
+
+    Edges are values that occur, so that a count's bins hold whole counts.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.empty(0, dtype=values.dtype)
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="lower"))
+    return np.asarray(edges[edges < known.max()])
+
+
+def bin_counts(
+    edges: NDArray[np.float32] | NDArray[np.float64], values: NDArray[np.float32] | NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Rows in each bin (see `bin_edges`), and last those whose value is missing."""
+    missing = len(edges) + 1
+    place = np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left"))
+    return np.bincount(place, minlength=missing + 1)
+
+
 def _counts(
     values: NDArray[np.float32] | NDArray[np.float64],
     month: NDArray[np.int64],
@@ -73,17 +94,5 @@ def _counts(
     months: Sequence[int],
 ) -> NDArray[np.int64]:
     """Rows by bin: of the base, then of each month. Bins are tenths of the base; the last is of missing values."""
-    known = values[base]
-    known = known[~np.isnan(known)]
-    edges = np.empty(0, dtype=values.dtype)
-    if len(known):
-        # Edges are values that occur, so that a count's bins hold whole counts.
-        edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="lower"))
-        edges = edges[edges < known.max()]
-    missing = len(edges) + 1
-    counts = []
-    for rows in (base, *(month == one for one in months)):
-        some = values[rows]
-        place = np.where(np.isnan(some), missing, np.searchsorted(edges, some, side="left"))
-        counts.append(np.bincount(place, minlength=missing + 1))
-    return np.array(counts)
+    edges = bin_edges(values[base])
+    return np.array([bin_counts(edges, values[rows]) for rows in (base, *(month == one for one in months))])

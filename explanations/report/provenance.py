@@ -88,11 +88,11 @@ def versions_table(summary: Mapping[str, Any]) -> Table:
 
 def terms(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
     """The report's terms and what they mean in this book."""
-    imported, undated = summary["source"] != "simulated", is_undated(dict(summary))
+    undated = is_undated(dict(summary))  # then its mapping says what is favoured, and what bad
     names = ["conflict", "reference", "bad", "contrast", *(["truth"] if has_oracle(dict(summary)) else [])]
-    meanings = [(say("term.favoured.name"), _favoured(summary["parameters"], imported))]
+    meanings = [(say("term.favoured.name"), _favoured(summary["parameters"], undated))]
     for name in names:
-        key = "text_imported" if imported and name == "bad" else "text"
+        key = "text_imported" if undated and name == "bad" else "text"
         meanings.append((say(f"term.{name}.name"), say_of(undated, f"term.{name}.{key}")))
     return meanings
 
@@ -108,8 +108,8 @@ def cautions(summary: Mapping[str, Any]) -> list[Text]:
     return [say_of(is_undated(dict(summary)), f"caution.{name}") for name in names]
 
 
-def _favoured(parameters: Mapping[str, Any], imported: bool) -> Text:
-    if imported:
+def _favoured(parameters: Mapping[str, Any], undated: bool) -> Text:
+    if undated:
         return say("term.favoured.text_imported")
     raised = parameters.get("models.favoured.raise_from")
     days = parameters.get("models.favoured.window_days")

@@ -9,6 +9,7 @@ import pytest
 
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
+from tests.data.parted import LATE, parted_book
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,27 @@ def test_a_book_without_a_model_and_a_foreign_folder_are_refused(
     shutil.copytree(small_book.path / "policy", tmp_path / "other")
     foreign = call("phantom", "--book", small_book.path, "--home", home, "--out", tmp_path / "other")
     refused(foreign, CALL_WRONG, "holds other files")
+
+
+def test_after_an_append_only_whom_the_news_touches_is_asked_again_with_the_same_result(
+    small_book: Book, tmp_path: Path
+) -> None:
+    old, news = parted_book(small_book, tmp_path)
+    home = ("--home", tmp_path / "home")
+    answer(call("train", "release", "--book", old.path, *home, "--json", *SMALL))
+    first = ("--on", "2025-12-20", *home, "--json")
+    answer(call("phantom", "--book", old.path, "--out", tmp_path / "before", *first))
+    grown = answer(call("append", old.path, "--from", news, "--out", tmp_path / "grown", "--json"))
+    assert (grown["borrowers"], grown["grown_from"]) == (len(LATE), old.digest)
+    book = ("phantom", "--book", tmp_path / "grown")
+    again = answer(call(*book, "--since", tmp_path / "before", "--out", tmp_path / "again", *home, "--json"))
+    whole = answer(call(*book, "--out", tmp_path / "whole", *first))
+    assert (again["asked"], whole["asked"]) == (len(LATE), 1500)
+    for name in ("phantom.parquet", "on_show.parquet", "phantom.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    before, after = (pd.read_parquet(tmp_path / place / "on_show.parquet") for place in ("before", "again"))
+    assert not before.equals(after)
+    other = call(*book, "--since", tmp_path / "before", "--on", "2025-12-21", *home)
+    refused(other, CALL_WRONG, "was made for another day", "leave out --since")
+    nothing = call(*book, "--since", tmp_path / "news", *home)
+    refused(nothing, CALL_WRONG, "holds no result of `releasegap phantom`")

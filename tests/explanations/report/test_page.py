@@ -20,12 +20,14 @@ from explanations.report import words
 from explanations.report.case_page import case_html
 from explanations.report.cause_charts import monthly_chart
 from explanations.report.comparison_page import write_comparison_page
+from explanations.report.monitor_page import write_monitor
 from explanations.report.notice import notice_html
 from explanations.report.page import report_html, script_json, write_report
 from explanations.report.provenance import calibration_comment
 from explanations.report.whatif_page import write_whatif
 from features.catalogue import Catalogue, own_catalogue
 from tests.explanations.comparison.compared import made_comparisons
+from tests.explanations.monitored import made_monitors
 from tests.explanations.whatif.made import made_whatifs
 
 HOSTILE = '</script><img src=x onerror="document.title=1">{}{{{{7*7}}}} & \u2028'
@@ -248,6 +250,8 @@ def test_no_statement_is_kept_that_no_page_says(
         write_whatif(found, tmp_path)
     for compared in made_comparisons():
         write_comparison_page(compared, own_catalogue(), tmp_path / "compared.html")
+    for monitored in made_monitors():
+        write_monitor(monitored, own_catalogue(), tmp_path)
     # Which units, values, places, rules, reasons and scenarios occur, and of what there is one, the data decide.
     by_data = ("unit.", "value.", "place.", "rule.", "scenario.", "policy_level.", "event.", "recourse")
     by_data += (

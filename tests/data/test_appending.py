@@ -1,0 +1,178 @@
+"""News appended to a book: the same as if it had been there at once, nothing else touched, and no row twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from data.appending import append_news, blocks_of
+from data.book import Book, open_book
+from data.check import faults
+from data.errors import CallError, DataFault
+from data.schema import DATED_TABLES
+from tests.data.parted import LATE, parted_book
+
+
+@pytest.fixture(scope="module")
+def parted(small_book: Book, tmp_path_factory: pytest.TempPathFactory) -> tuple[Book, Path]:
+    return parted_book(small_book, tmp_path_factory.mktemp("parted"))
+
+
+def test_the_grown_book_holds_what_the_whole_one_does(
+    parted: tuple[Book, Path], small_book: Book, tmp_path: Path
+) -> None:
+    old, news = parted
+    grown = append_news(old, news, tmp_path / "grown")
+    assert (grown.borrowers, grown.blocks) == (len(LATE), 2)
+    assert {"observations/bureau", "observations/own_ledger", "limit_reviews"} <= set(grown.rows)
+    for name in DATED_TABLES:
+        here, there = (book.whole(name).astype(object) for book in (grown.book, small_book))
+        pd.testing.assert_frame_equal(here, there)
+    assert list(faults(grown.book)) == []
+    grown.book.verify()
+    assert grown.book.ancestors == (old.digest,)
+    assert grown.book.touched_since(old.digest).tolist() == list(LATE)  # type: ignore[union-attr]
+    assert grown.book.touched_since(grown.book.digest).tolist() == []  # type: ignore[union-attr]
+
+
+def test_what_the_news_does_not_touch_is_linked(parted: tuple[Book, Path], tmp_path: Path) -> None:
+    old, news = parted
+    grown = append_news(old, news, tmp_path / "grown").book
+    same = [part for part, digest in old.manifest.parts.items() if grown.manifest.parts[part] == digest]
+    assert {part for part in old.manifest.parts if "part-00002" in part} <= set(same)
+    assert all(os.path.samefile(old.path / part, grown.path / part) for part in same if "part-00002" in part)
+    assert not os.path.samefile(
+        old.path / "observations/bureau/part-00000.parquet",
+        grown.path / "observations/bureau/part-00000.parquet",
+    )
+
+
+def test_a_book_can_be_replaced_by_the_grown_one_and_grow_again(
+    parted: tuple[Book, Path], tmp_path: Path
+) -> None:
+    old, news = parted
+    one, two = tmp_path / "one", tmp_path / "two"
+    for name, half in ((one, True), (two, False)):
+        for path in news.rglob("*.parquet"):
+            rows = pq.read_table(path, partitioning=None)
+            if "borrower_id" not in rows.column_names:
+                continue
+            first = pc.less(rows["borrower_id"], 600)
+            part = rows.filter(first if half else pc.invert(first))
+            (name / path.relative_to(news)).parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(part, name / path.relative_to(news))
+    grown = append_news(old, one, tmp_path / "book").book
+    again = append_news(grown, two, tmp_path / "book").book
+    assert again.ancestors == (grown.digest, old.digest)
+    assert again.touched_since(grown.digest).tolist() == [611, 650]  # type: ignore[union-attr]
+    assert again.touched_since(old.digest).tolist() == list(LATE)  # type: ignore[union-attr]
+    assert open_book(tmp_path / "book").digest == again.digest
+    assert list(faults(again)) == []
+    with pytest.raises(CallError, match="has not grown from"):
+        again.touched_since("0" * 64)
+
+
+def test_new_borrowers_come_in_a_block_of_their_own(parted: tuple[Book, Path], tmp_path: Path) -> None:
+    old, _ = parted
+    rows = pq.read_table(old.path / "borrowers/part-00000.parquet", partitioning=None).slice(0, 2)
+    fresh = rows.set_column(0, rows.schema.field(0), pa.array([9001, 9000], pa.int64()))
+    (tmp_path / "news").mkdir()
+    pq.write_table(fresh, tmp_path / "news/borrowers.parquet")
+    grown = append_news(old, tmp_path / "news", tmp_path / "grown").book
+    assert grown.blocks == old.blocks + 1
+    assert grown.table("borrowers", old.blocks)["borrower_id"].tolist() == [9000, 9001]
+    assert len(grown.table("observations/bureau", old.blocks)) == 0
+    assert [(block, ids.tolist()) for block, ids in blocks_of(grown, np.array([5, 9001]))] == [
+        (0, [5]),
+        (3, [9001]),
+    ]
+    assert list(faults(grown)) == []
+
+
+Change = Callable[[pa.Table], pa.Table]
+
+
+def with_column(name: str, value: Any) -> Change:
+    def changed(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index(name)
+        field = rows.schema.field(place)
+        return rows.set_column(place, field, pa.array([value] * rows.num_rows, field.type))
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("table", "source", "change", "said"),
+    [
+        ("observations/agency", "old", None, "stands in the book already"),
+        ("limit_reviews", "old", None, "stands in the book already (review_id"),
+        ("borrowers", "old", None, "stands in the book already"),
+        ("observations/agency", "news", with_column("borrower_id", 77_777), "borrower 77777, whom neither"),
+        ("outcomes", "old", with_column("request_id", 5), "outcome of request 5, which nobody made"),
+        (
+            "observations/bureau",
+            "news",
+            with_column("visible_on", pd.Timestamp("2020-01-01")),
+            "occurred_on or later",
+        ),
+        (
+            "limit_reviews",
+            "news",
+            with_column("limit_before", 1.0),
+            "limit_after of the borrower's review before",
+        ),
+        (
+            "limit_reviews",
+            "news",
+            with_column("reviewed_on", pd.Timestamp("2027-01-05")),
+            "does not fit the book",
+        ),
+        ("observations/agency", "news", lambda rows: rows.drop_columns(["kind"]), "a column of type"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_in_a_sentence(
+    table: str, source: str, change: Change | None, said: str, parted: tuple[Book, Path], tmp_path: Path
+) -> None:
+    old, news = parted
+    path = news / f"{table}.parquet" if source == "news" else old.path / table / "part-00000.parquet"
+    rows = pq.read_table(path, partitioning=None).slice(0, 1)
+    target = tmp_path / "news" / f"{table}.parquet"
+    target.parent.mkdir(parents=True)
+    pq.write_table(rows if change is None else change(rows), target)
+    with pytest.raises(DataFault) as refused:
+        append_news(old, tmp_path / "news", tmp_path / "grown")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["news"]
+
+
+def test_a_folder_without_news_is_refused(parted: tuple[Book, Path], tmp_path: Path) -> None:
+    old, _ = parted
+    with pytest.raises(CallError, match="No folder at"):
+        append_news(old, tmp_path / "none", tmp_path / "grown")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CallError, match="holds no news"):
+        append_news(old, tmp_path / "empty", tmp_path / "grown")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "empty/other.parquet")
+    with pytest.raises(CallError, match="belongs to no table"):
+        append_news(old, tmp_path / "empty", tmp_path / "grown")
+
+
+def test_an_outage_concerns_everyone(parted: tuple[Book, Path], tmp_path: Path) -> None:
+    old, _ = parted
+    day = pa.array([pd.Timestamp("2025-11-01").date()], pa.date32())
+    rows = pa.table([pa.array(["bureau"]), day, day], schema=None, names=["stream", "from_on", "until_on"])
+    (tmp_path / "news").mkdir()
+    pq.write_table(rows.cast(DATED_TABLES["outages"].arrow_schema()), tmp_path / "news/outages.parquet")
+    grown = append_news(old, tmp_path / "news", tmp_path / "grown").book
+    assert grown.touched_since(old.digest) is None
+    assert len(grown.table("outages")) == len(old.table("outages")) + 1
