@@ -164,12 +164,15 @@ def additive(furthest: float, rows: int, parameters: GateParameters) -> Gate:
 
 
 def reproducible(digest: str, again: str | None, why: str = "") -> Gate:
-    """Whether the fit, done again as the model's card says, gives the same model; None where it cannot be done."""
-    demanded = "the same model when fitted again on its book"
+    """Whether the fit, done again as the model's card says, gives the same model.
+
+    Args:
+        digest: Of all that the model decides with.
+        again: The same of the second fit; None where there can be none.
+        why: Why there can be none.
+    """
+    demanded = "the same model to the bit when fitted again on its book"
     if again is None:
         return Gate("reproducible", False, f"it cannot be fitted again: {why}", demanded)
-    if again == digest:
-        return Gate("reproducible", True, f"fitted again, the same digest {digest[:12]}", demanded)
-    return Gate(
-        "reproducible", False, f"fitted again, the digest is {again[:12]} and not {digest[:12]}", demanded
-    )
+    found = "the same" if again == digest else "another model"
+    return Gate("reproducible", again == digest, f"fitted again as its card says: {found}", demanded)
