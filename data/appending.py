@@ -89,7 +89,6 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
             source="imported",
             seed=None,
             scenario=None,
-            parameters={},
             blocks=count,
             months=_months(book, news),
             appends=[*book.manifest.appends, {"to": book.digest, "everyone": _concerns_all(book, news)}],

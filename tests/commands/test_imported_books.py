@@ -38,6 +38,15 @@ def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell
     assert not (folder / "causes.parquet").exists()
     summary = json.loads((folder / "summary.json").read_text())
     assert set(summary["causes"]["not_identifiable"]) == set(CAUSES) - {"residual"}
+    held = ("monitor", "--book", tmp_path / "book", "--against", folder, "--home", tmp_path)
+    assert answer(call(*held, "--out", tmp_path / "monitored", "--json"))["passed"] == []
+    told = json.loads((tmp_path / "monitored" / "monitor.json").read_text(encoding="utf-8"))
+    assert {row["now"] == row["before"] for row in told["checks"] if row["check"] not in ("psi", "csi")} == {
+        True
+    }
+    assert {row["measure"] for row in told["checks"] if row["check"] in ("psi", "csi")} == {0.0}
+    asked = call("phantom", "--book", tmp_path / "book", "--home", tmp_path)
+    refused(asked, CALL_WRONG, "has no dates, so nobody can be asked on a day")
     truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)
     refused(truth, CALL_WRONG, "not a simulated book")
     elsewhere = ("--home", tmp_path / "none", "--out", tmp_path / "table.csv")

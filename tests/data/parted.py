@@ -47,7 +47,7 @@ def parted_book(whole: Book, place: Path) -> tuple[Book, Path]:
                 news.setdefault(name, []).append(rows.filter(pa.array(later)))
                 kept = rows.filter(pa.array(~later)).combine_chunks()
                 writer.write(table, block, {c: kept[c].combine_chunks() for c in table.columns})
-        told = replace(whole.manifest, source="imported", parameters={}, seed=None, scenario=None)
+        told = replace(whole.manifest, source="imported", seed=None, scenario=None)
         writer.finish(told)
     for name, parts in news.items():
         rows = pa.concat_tables(parts).unify_dictionaries()

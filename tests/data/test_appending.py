@@ -39,6 +39,7 @@ def test_the_grown_book_holds_what_the_whole_one_does(
         pd.testing.assert_frame_equal(here, there)
     assert list(faults(grown.book)) == []
     grown.book.verify()
+    assert grown.book.manifest.parameters == old.manifest.parameters  # the lender's own rules are among them
     assert grown.book.ancestors == (old.digest,)
     assert grown.book.touched_since(old.digest).tolist() == list(LATE)  # type: ignore[union-attr]
     assert grown.book.touched_since(grown.book.digest).tolist() == []  # type: ignore[union-attr]
