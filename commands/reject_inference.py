@@ -21,6 +21,7 @@ def reject_inference(
 ) -> None:
     """Judge methods of reject inference by the true outcomes of a simulated book's refused requests."""
     from data.atomic import whole_file
+    from data.spreadsheets import frame_csv
     from training.reject_comparison import compare_reject_inference
 
     console = common.console
@@ -34,7 +35,7 @@ def reject_inference(
             table = compare_reject_inference(taken, requests, settings.training, settings.models)
         out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(out) as aside:
-            table.to_csv(aside, index=False)
+            aside.write_text(frame_csv(table), encoding="utf-8", newline="\n")
         tracked.log_table(table, "reject_inference.csv")
     console.result(
         f"{table.to_string(index=False, float_format='{:.4f}'.format)}\nWritten: {out}",

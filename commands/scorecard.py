@@ -41,6 +41,7 @@ def scorecard(
 ) -> None:
     """Score causes and features against the truth, over seeds, scenarios and fits."""
     from data.atomic import whole_file
+    from data.spreadsheets import frame_csv
     from explanations.truth.scorecard import as_text, overall, tables
     from explanations.truth.scorecard import scorecard as scorecard_of
 
@@ -59,7 +60,7 @@ def scorecard(
         aside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     for name, table in written.items():
         with whole_file(out / f"{name}.csv") as aside:
-            table.to_csv(aside, index=False)
+            aside.write_text(frame_csv(table), encoding="utf-8", newline="\n")
     with store.run(f"scorecard {len(books)} books", {"source": "simulated"}) as tracked:
         tracked.log_measures("fidelity", overall(rows))
         tracked.log_artifact(out / "scorecard.json")

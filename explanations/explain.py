@@ -22,6 +22,7 @@ from features.catalogue import Catalogue
 from features.matrix import Matrix
 from models.boosted import Boosted
 from models.limit_model import LimitModel
+from models.policy import CAPS
 from models.release_model import ReleaseModel
 
 Floats = NDArray[np.float64]
@@ -41,7 +42,7 @@ CONFLICT_COLUMNS = (
     "refused_by",
     "policy_version",
 )
-DETAIL_COLUMNS = ("review_id", "observed_bad", "place", "limit_recorded")
+DETAIL_COLUMNS = ("review_id", "observed_bad", "place", "limit_recorded", *CAPS)
 """What is known of a conflict besides."""
 REFERENCE_COLUMNS = ("request_id", "limit_score", "release_margin", "requested_on", "cutoff")
 

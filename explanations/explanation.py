@@ -27,7 +27,8 @@ class Explanation:
             limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
             review_id (the review that favoured), observed_bad (1, 0 or NaN where nobody saw the outcome), place (its
             place among the cases that the report shows one by one, from 1; 0 where it is not among them),
-            limit_recorded (RMB, in force at the request as the lender recorded it).
+            limit_recorded (RMB, in force at the request as the lender recorded it), and the caps of `models.policy` in
+            force that day (NaN where the book has none).
         reference: A row per reference request: request_id, limit_score, release_margin, requested_on, cutoff.
         release_features: request_id, cohort (`conflict` or `reference`), then the release model's matrix.
         limit_features: request_id, cohort, then the limit model's matrix at the review that favoured.
@@ -53,6 +54,8 @@ class Explanation:
             (log-odds), en, zh; None where none were made.
         recourse: A row per conflict, option and step: request_id, option, step, kind, from_value, to_value, unit, days,
             pd_after, cutoff, exhaustive, en, zh; None where none was looked for.
+        recourse_trials: The nearest trials that failed, of shown conflicts that nothing helps now (see
+            `explanations.recourse.trials`); None where none were kept.
         diagnostics: Ranking, cut-off sweep, stability, vintages and fairness (see `explanations.diagnostics`); None
             where nobody has taken them.
         rules: Plain conditions that separate the cohorts (see `explanations.rules`); None where none were looked for.
@@ -84,6 +87,7 @@ class Explanation:
     timelines: pd.DataFrame | None = None
     reasons: pd.DataFrame | None = None
     recourse: pd.DataFrame | None = None
+    recourse_trials: pd.DataFrame | None = None
     rules: RuleSet | None = None
     phantom: pd.DataFrame | None = None
     phantom_borrowers: pd.DataFrame | None = None

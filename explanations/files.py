@@ -41,7 +41,7 @@ _ALWAYS = (
     *("limit_contributions", "contrast", "decision_matrix", "performance", "reliability", "funnel"),
 )
 _WHERE_TOLD = (
-    *("causes", "lag_audit", "timelines", "reasons", "recourse"),
+    *("causes", "lag_audit", "timelines", "reasons", "recourse", "recourse_trials"),
     *("phantom", "phantom_borrowers", "remedies"),
 )
 RULES = "rules.json"
@@ -83,6 +83,7 @@ def write_explanation(
         "timelines": explanation.timelines,
         "reasons": explanation.reasons,
         "recourse": explanation.recourse,
+        "recourse_trials": explanation.recourse_trials,
         "phantom": explanation.phantom,
         "phantom_borrowers": explanation.phantom_borrowers,
         "remedies": explanation.remedies,

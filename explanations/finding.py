@@ -43,9 +43,10 @@ def _remedy(explanation: Explanation) -> str:
     if not remedies:
         return ""
     first = remedies[0]
+    lead = "What would help most" if len(remedies) > 1 else "What could be tried"
     bad = "" if first["bad"] is None else f", with {first['bad']:,.0f} more bad loans"
     return (
-        f"\nWhat would help most: {remedy_name(explanation.summary, first['remedy']).en}, "
+        f"\n{lead}: {remedy_name(explanation.summary, first['remedy']).en}, "
         f"{first['removed']:,.0f} conflicts fewer ({first['share']:.0%}){bad}."
     )
 

@@ -39,13 +39,14 @@ def add_reasons(
 
     from explanations.reasons.deletion_test import deletion_test
     from explanations.reasons.principal_reasons import conflict_values, find_reasons, with_reasons
-    from explanations.reasons.refusals import refusals_of, refused_for
+    from explanations.reasons.refusals import refusals_of, refused_for, with_caps
     from explanations.reasons.stability import reason_stability
 
     if not len(conflicts):
         return explanation
     parameters = settings.explanations
     refusals = refusals_of(book, conflicts, release, explanation.catalogue, settings.models.policy)
+    explanation = with_caps(explanation, refusals)
     with console.step("Giving every refusal its reasons"):
         broken = refusals.broken(conflict_values(explanation), slice(None))
         found = find_reasons(explanation, broken, parameters.reasons)
@@ -115,7 +116,7 @@ def add_recourse(
     from explanations.report.recourse_sentences import with_recourse
 
     with console.step("Looking for what borrowers could do", book.blocks) as move:
-        found = recourse(
+        found, trials = recourse(
             book,
             explanation.conflicts,
             offers,
@@ -128,7 +129,7 @@ def add_recourse(
             engine or settings.blocks.local,
             console.track(move),
         )
-    return with_recourse(explanation, found)
+    return with_recourse(explanation, found, trials)
 
 
 def add_remedies(

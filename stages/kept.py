@@ -73,8 +73,7 @@ def with_ways(
     from explanations.files import explained_models
     from explanations.recourse.levers import offers_of
 
-    told = explanation.recourse
-    if explanation.lag_audit is None or (told is not None and (told["request_id"] == request_id).any()):
+    if explanation.lag_audit is None or _all_told(explanation, request_id):
         return explanation
     taken = explained_book(explanation, book, home)
     if taken is None:
@@ -85,5 +84,26 @@ def with_ways(
     audit = explanation.lag_audit
     asked = [taken.table("draw_requests", block, ["amount", "term"]) for block in range(taken.blocks)]
     offers = offers_of(pd.concat(asked, ignore_index=True))
-    ways = add_recourse(alone, taken, offers, audit, limit, release, settings, console).recourse
-    return replace(explanation, recourse=pd.concat([told, ways], ignore_index=True))
+    looked = add_recourse(alone, taken, offers, audit, limit, release, settings, console)
+    told = explanation.recourse
+    if told is not None:
+        told = told[told["request_id"] != request_id]
+    return replace(
+        explanation,
+        recourse=pd.concat([told, looked.recourse], ignore_index=True),
+        recourse_trials=looked.recourse_trials,
+    )
+
+
+def _all_told(explanation: Explanation, request_id: int) -> bool:
+    """Whether it tells a conflict's ways, and where none helps now and the case is shown the nearest trials, too."""
+    from explanations.cases import found
+    from explanations.recourse.summary import OUTCOMES, outcomes
+
+    ways, trials = explanation.recourse, explanation.recourse_trials
+    if ways is None or not (ways["request_id"] == request_id).any():
+        return False
+    helped = outcomes(ways[ways["request_id"] == request_id]).loc[request_id] in OUTCOMES[:2]
+    shown = (explanation.conflicts.loc[found(explanation.conflicts, request_id), "place"] > 0).any()
+    tried = trials is not None and (trials["request_id"] == request_id).any()
+    return bool(helped or not shown or tried)

@@ -39,6 +39,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import CallError  # noqa: E402
+from data.spreadsheets import frame_csv  # noqa: E402
 from training import home as layout  # noqa: E402
 from training.home import DECISION, ModelKind, registered_name  # noqa: E402
 
@@ -307,7 +308,7 @@ class Run:
 
     def log_table(self, table: "DataFrame", artifact: str) -> None:
         """Keeps a table with the run as a CSV file, of which the UI shows the first 500 rows."""
-        self.log_text(table.to_csv(index=False), artifact)
+        self.log_text(frame_csv(table), artifact)
 
     def log_note(self, markdown: str) -> None:
         """Sets the description that the UI shows above the run."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from explanations.explanation import Explanation
 from features.catalogue import Catalogue
 from features.matrix import Matrix
 from models.boosted import Floats
@@ -88,3 +89,9 @@ def refusals_of(
         in_force |= {cap: policy[cap].to_numpy(np.float64) for cap in CAPS}
     bureau = [feature.name for feature in catalogue.features if feature.stream == BUREAU]
     return Refusals(release, in_force, bureau, parameters)
+
+
+def with_caps(explanation: Explanation, refusals: Refusals) -> Explanation:
+    """The explanation with the caps that were in force, by conflict."""
+    caps = {cap: refusals.in_force[cap] for cap in CAPS if cap in refusals.in_force}
+    return replace(explanation, conflicts=explanation.conflicts.assign(**caps))

@@ -24,13 +24,16 @@ from features.windows import Values
 from models.decisions import undecidable
 from models.limit_model import LimitModel
 from models.parameters import ModelsParameters
-from models.policy import CAPS, broken_rules, month_number, policy_table, what_is_read
+from models.policy import CAPS, REFUSED_BY, broken_rules, month_number, policy_table, what_is_read
 from models.release_model import ReleaseModel
 
 Flags = NDArray[np.bool_]
 
 SHOWN = ("request_id", "borrower_id", "review_id", "limit_before", "limit_after")
 """What is needed of the decision on a conflict."""
+
+REFUSALS = (*(rule for rule in REFUSED_BY if rule != "slip"), "limit")
+"""What can refuse a changed request: the policy; last, that it exceeds the limit, or that this is no longer a raise."""
 
 _AT_ONCE = 50_000  # rows scored at a time: their snapshots stay below 100 MB
 
@@ -121,12 +124,17 @@ class Decider:
 
         What is overdue counts as paid. The record's slips do not count: a new request is decided by the rules.
         """
+        refused, probability = self.judge(changed)
+        return np.asarray(~refused.any(axis=1)), probability
+
+    def judge(self, changed: Changed) -> tuple[Flags, Floats]:
+        """What refuses each request (requests × `REFUSALS`), and its PD; see `decide`."""
         rows = len(changed.case)
-        parts = [self._decided(changed.taken(slice(at, at + _AT_ONCE))) for at in range(0, rows, _AT_ONCE)]
+        parts = [self._judged(changed.taken(slice(at, at + _AT_ONCE))) for at in range(0, rows, _AT_ONCE)]
         if not parts:
-            return np.empty(0, dtype=bool), np.empty(0)
-        released, probability = zip(*parts, strict=True)
-        return np.concatenate(released), np.concatenate(probability)
+            return np.empty((0, len(REFUSALS)), dtype=bool), np.empty(0)
+        refused, probability = zip(*parts, strict=True)
+        return np.concatenate(refused), np.concatenate(probability)
 
     def snapshots(self, changed: Changed) -> tuple[Snapshot, Matrix]:
         """What the release reader would see, and the release model's matrix."""
@@ -135,17 +143,17 @@ class Decider:
         asks = pd.DataFrame({"amount": changed.amount, "term": changed.term})
         return seen, Matrix(asks, request_values(seen, asks, self.features), self.release.features)
 
-    def _decided(self, changed: Changed) -> tuple[Flags, Floats]:
+    def _judged(self, changed: Changed) -> tuple[Flags, Floats]:
         seen, matrix = self.snapshots(changed)
         probability = self.release.pd(matrix.values)
         in_force = {name: values[changed.case] for name, values in self.in_force.items()}
         missing = undecidable(self.book, matrix, self.release)
         broken = broken_rules(what_is_read(matrix), probability, in_force, missing, self.models.policy)
         needed = changed.amount + seen.balance
-        released = ~np.logical_or.reduce(list(broken.values())) & (needed <= seen.limit)
-        rows = np.flatnonzero(released)
-        released[rows] = self._favoured(changed, needed, rows)
-        return released, probability
+        beyond = needed > seen.limit
+        rows = np.flatnonzero(~np.logical_or.reduce([beyond, *broken.values()]))
+        beyond[rows] = ~self._favoured(changed, needed, rows)
+        return np.stack([*(broken[rule] for rule in REFUSALS[:-1]), beyond], axis=1), probability
 
     def _favoured(self, changed: Changed, needed: Floats, rows: Places) -> Flags:
         """Whether the limit model, with the payments in its snapshot, still favours some of the requests."""

@@ -76,7 +76,14 @@ def _unchanged(cases: int) -> tuple[Places, Steps]:
 
 def _smallest(decider: Decider, levers: Mapping[str, Lever], which: tuple[int, ...], open_: Flags) -> Plans:
     """By conflict that is open the smallest release by a step of each of these levers, all combinations tried."""
-    rows = np.flatnonzero(open_)
+    released = _released(decider, levers, combined(levers, which, np.flatnonzero(open_)))
+    order = np.lexsort((released.cost, released.days, released.case))
+    _, first = np.unique(released.case[order], return_index=True)
+    return released.taken(order[first])
+
+
+def combined(levers: Mapping[str, Lever], which: tuple[int, ...], rows: Places) -> tuple[Places, Steps]:
+    """All combinations of a step of each of some levers, for some conflicts: whose each is, and its steps."""
     possible = np.ones((len(rows), *(1 for _ in which)), dtype=bool)
     for axis, lever in enumerate(which):
         there = ~np.isnan(levers[LEVERS[lever]].value[rows])
@@ -87,19 +94,21 @@ def _smallest(decider: Decider, levers: Mapping[str, Lever], which: tuple[int, .
     steps = np.full((len(row), len(LEVERS)), NO_STEP, dtype=np.int16)
     for lever, step in zip(which, chosen, strict=True):
         steps[:, lever] = step
-    released = _released(decider, levers, (rows[row], steps))
-    order = np.lexsort((released.cost, released.days, released.case))
-    _, first = np.unique(released.case[order], return_index=True)
-    return released.taken(order[first])
+    return rows[row], steps
+
+
+def affordable(asked: Asked, changed: Changed) -> Flags:
+    """Which changed requests leave money over from the draw, and are paid from what is there."""
+    paid = changed.here + changed.elsewhere
+    return np.asarray((paid == 0) | ((paid < changed.amount) & ~(paid > asked.liquid[changed.case])))
 
 
 def _released(decider: Decider, levers: Mapping[str, Lever], tried: tuple[Places, Steps]) -> Plans:
     """The tried combinations of steps that would be released."""
     case, steps = tried
-    changed, asked = changed_requests(decider.can_pay, levers, case, steps), decider.can_pay
-    paid = changed.here + changed.elsewhere
-    possible = (paid == 0) | ((paid < changed.amount) & ~(paid > asked.liquid[case]))
-    rows = np.flatnonzero(possible)
+    asked = decider.can_pay
+    changed = changed_requests(asked, levers, case, steps)
+    rows = np.flatnonzero(affordable(asked, changed))
     decision, pd_after = decider.decide(changed.taken(rows))
     rows = rows[decision]
     case, steps = case[rows], steps[rows]

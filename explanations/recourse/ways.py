@@ -8,7 +8,7 @@ decided as a request is (`explanations.recourse.redecision`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from explanations.parameters import RecourseParameters
 from explanations.recourse.levers import LEVERS, UNITS, Lever, Offers, Places, levers_of
 from explanations.recourse.redecision import SHOWN, Decider, Flags, decider_of
 from explanations.recourse.search import NO_STEP, WAIT, Plans, found_plans
+from explanations.recourse.summary import outcomes
+from explanations.recourse.trials import COLUMNS as TRIALS
+from explanations.recourse.trials import nearest_trials
 from features.parameters import FeatureParameters
 from features.reread import requests_by_block
 from models.limit_model import LimitModel
@@ -58,7 +61,7 @@ def recourse(
     parameters: RecourseParameters,
     engine: Engine = HERE,
     track: Track[Any] = untracked,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The smallest changes after which each conflict would be released, or that there is none.
 
     Args:
@@ -77,6 +80,8 @@ def recourse(
     Returns:
         `COLUMNS`, in the order of the conflicts: a row per option (that with the fewest days, then the least cost,
         first) and step. `none` where nothing helps. `what` says whose record is to be corrected: a stream, or `slip`.
+        And the nearest trials that failed (see `explanations.recourse.trials`), of those of the shown conflicts that
+        nothing helps now.
     """
     wanted = conflicts[searched(conflicts, parameters.conflicts)]
     search = Search(book.absolute(), offers, limit, release, features, models, parameters)
@@ -86,11 +91,23 @@ def recourse(
         here = wanted[wanted["request_id"].isin(held["request_id"])].reset_index(drop=True)
         jobs.append((block, here, late[late["request_id"].isin(here["request_id"])]))
     parts = list(track(engine.map_blocks(search.of_block, jobs), len(jobs)))
+    ways, trials = zip(*parts, strict=True) if parts else ((), ())
+    return (
+        _in_order(ways, conflicts, COLUMNS, "option"),
+        _in_order(trials, conflicts, TRIALS, "trial"),
+    )
+
+
+def _in_order(
+    parts: Sequence[pd.DataFrame], conflicts: pd.DataFrame, columns: Sequence[str], number: str
+) -> pd.DataFrame:
+    """The rows of all blocks in the order of the conflicts."""
+    parts = [part for part in parts if len(part)]
     if not parts:
-        return pd.DataFrame({name: [] for name in COLUMNS})
+        return pd.DataFrame({name: [] for name in columns})
     told = pd.concat(parts, ignore_index=True)
     place = pd.Index(conflicts["request_id"]).get_indexer(pd.Index(told["request_id"]))
-    order = np.lexsort((told["step"].to_numpy(), told["option"].to_numpy(), place))
+    order = np.lexsort((told["step"].to_numpy(), told[number].to_numpy(), place))
     found: pd.DataFrame = told.iloc[order].reset_index(drop=True)
     return found
 
@@ -107,8 +124,8 @@ class Search:
     models: ModelsParameters
     parameters: RecourseParameters
 
-    def of_block(self, job: tuple[int, pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
-        """The options of a block's conflicts."""
+    def of_block(self, job: tuple[int, pd.DataFrame, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The options of a block's conflicts, and the nearest trials of those that are shown."""
         block, conflicts, late = job
         later = (0, *self.parameters.wait_days)
         decider = decider_of(
@@ -123,7 +140,23 @@ class Search:
         )
         levers = levers_of(decider.can_pay, self.offers, self.parameters)
         plans = found_plans(decider, levers)
-        return _told(plans, decider, levers, conflicts, late, self.parameters)
+        ways = _told(plans, decider, levers, conflicts, late, self.parameters)
+        return ways, _tried(ways, decider, levers, conflicts)
+
+
+def _tried(
+    ways: pd.DataFrame, decider: Decider, levers: Mapping[str, Lever], conflicts: pd.DataFrame
+) -> pd.DataFrame:
+    """The nearest trials of the shown conflicts that nothing helps now."""
+    outcome = outcomes(ways).reindex(conflicts["request_id"]).to_numpy(object)
+    shown = (conflicts["place"] > 0).to_numpy() & np.isin(outcome, ["later", "nothing"])
+    cases = np.flatnonzero(shown)
+    if not len(cases):
+        return pd.DataFrame({name: [] for name in TRIALS})
+    trials = nearest_trials(decider, levers, cases, outcome[cases] == "later")
+    case = trials["case"].to_numpy(np.int64)
+    known = {name: conflicts[name].to_numpy()[case] for name in ("request_id", "cutoff")}
+    return trials.assign(**known)[list(TRIALS)]
 
 
 def _told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from explanations.report.cases import MODELS, cases_data, shown_conflicts
@@ -11,6 +12,7 @@ from explanations.report.waterfalls import waterfall_specs
 from explanations.report.words import Text, keys, say, say_of, unfilled
 
 _GROUPS = ("caselist.", "casetext.", "waterfall.")
+_RULES = ("caserules.breaks", "caserules.holds")
 """Statements that the page's script fills in, and those that it takes for time lines."""
 _OF_TIME = "casetime."
 
@@ -21,13 +23,15 @@ def cases_section(subject: Subject) -> Section:
     conflicts = shown_conflicts(explanation)
     if not len(conflicts):
         return Section({"shown": 0})
+    told = cases_data(explanation)
     counts = {"cases": count(len(conflicts)), "conflicts": count(len(explanation.conflicts))}
+    key = "section.cases_text" if len(conflicts) < len(explanation.conflicts) else "section.cases_all"
     said: dict[str, Any] = {
         "shown": len(conflicts),
-        "cases_text": say_of(subject.undated, "section.cases_text", **counts),
+        "cases_text": say_of(subject.undated, key, **counts),
         "filters": _filters(subject),
         "columns": _columns(subject),
-        "stories": _stories(subject),
+        "stories": _stories(subject, told),
     }
     catalogue = explanation.catalogue
     features = {"limit": len(catalogue.limit), "release": len(catalogue.release)}
@@ -36,13 +40,13 @@ def cases_section(subject: Subject) -> Section:
         for model in MODELS
     }
     groups = _GROUPS if explanation.timelines is None else (*_GROUPS, _OF_TIME)
-    spoken = [key for key in keys() if key.startswith(groups) and not key.endswith("_held_out")]
+    spoken = [key for key in keys() if key.startswith((*groups, *_RULES)) and not key.endswith("_held_out")]
     texts = {key: unfilled(subject.undated, key) for key in spoken}
     words = {key: {"en": text.en, "zh": text.zh} for key, text in texts.items()}
     return Section(
         said,
         specs=specs,
-        data={"cases": cases_data(explanation) | {"conflicts": counts["conflicts"]}, "words": words},
+        data={"cases": told | {"conflicts": counts["conflicts"]}, "words": words},
     )
 
 
@@ -75,12 +79,13 @@ def _columns(subject: Subject) -> list[tuple[str, Text, str]]:
     return [*columns, ("first", say("column.first"), "text wide")]
 
 
-def _stories(subject: Subject) -> list[str]:
+def _stories(subject: Subject, data: Mapping[str, Any]) -> list[str]:
     """What is told of a case beside its figures."""
     explanation = subject.explanation
+    rules = ["rules"] if "rules" in data["cases"][0] else []
     told = {
         "timeline": explanation.timelines,
         "reasons": explanation.reasons,
         "recourse": explanation.recourse,
     }
-    return [name for name, table in told.items() if table is not None]
+    return rules + [name for name, table in told.items() if table is not None]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from explanations.explanation import Explanation
 from explanations.report.phrases import Phrases
-from explanations.report.quantities import push, share
+from explanations.report.quantities import push
+from explanations.report.recourse_sentences import apart, trial_text
 from explanations.report.words import Text, joined, named
 
 Story = list[list[Any]]
@@ -46,12 +47,25 @@ def recourse_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases)
             phrases.place(Text(row["en"], row["zh"])),
             # A wait says its days itself.
             None if pd.isna(row["days"]) or row["kind"] == "wait" else int(row["days"]),
-            *_apart(_number(row["pd_after"]), _number(row["cutoff"])),
+            *apart(_number(row["pd_after"]), _number(row["cutoff"])),
             bool(row["exhaustive"]),
             row["kind"] != "none",
         ]
 
     return _by_case(ordered, shown, told)
+
+
+def trials_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases) -> Story | None:
+    """By case its nearest trials that failed, as sentences; None where none were kept."""
+    if explanation.recourse_trials is None:
+        return None
+    currency = str(explanation.summary["currency"])
+    trials = explanation.recourse_trials
+    told: dict[object, list[Any]] = {request: [] for request in shown["request_id"].tolist()}
+    here = trials[trials["request_id"].isin(shown["request_id"])]
+    for (request, _), steps in here.groupby(["request_id", "trial"], sort=True):
+        told[request].append(phrases.put(trial_text(steps, currency)))
+    return list(told.values())
 
 
 def timeline_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases) -> Story | None:
@@ -80,12 +94,6 @@ def _named(stream: str, what: str) -> Text:
     """A stream, and the kind of its events where it has several."""
     name = named("stream", stream)
     return joined([name, named("event", what)], en=", ", zh="：") if what else name
-
-
-def _apart(pd_after: float | None, cutoff: float | None) -> tuple[str, str]:
-    """PD and cut-off with two decimals, or as many more, up to five, as tell them apart."""
-    told = [(share(pd_after, digits=digits), share(cutoff, digits=digits)) for digits in range(2, 6)]
-    return next((pair for pair in told if pair[0] != pair[1]), told[0])
 
 
 def _number(value: Any) -> float | None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
-from explanations.report.case_story import reasons_of, recourse_of, timeline_of
+from explanations.report.case_rules import rules_of
+from explanations.report.case_story import reasons_of, recourse_of, timeline_of, trials_of
 from explanations.report.cause_charts import case_causes
 from explanations.report.contrast_table import label_of
 from explanations.report.phrases import Phrases
@@ -27,6 +28,7 @@ Row = Mapping[Any, Any]
 
 MODELS: tuple[Model, ...] = ("limit", "release")
 _DIGITS = 5
+_TIE = 0.01  # share of a conflict; causes that lie closer than a point are first together
 
 
 def shown_conflicts(explanation: Explanation) -> pd.DataFrame:
@@ -51,9 +53,11 @@ def cases_data(explanation: Explanation) -> dict[str, Any]:
     catalogue, currency = explanation.catalogue, str(explanation.summary["currency"])
     parts = {model: _Part.of(explanation, model, shown["request_id"]) for model in MODELS}
     features = [feature.name for feature in catalogue.features]
-    stories = {
+    stories: dict[str, list[Any] | None] = {
+        "rules": rules_of(explanation, shown, phrases),
         "reasons": reasons_of(explanation, shown, phrases),
         "recourse": recourse_of(explanation, shown, phrases),
+        "trials": trials_of(explanation, shown, phrases),
         "timeline": timeline_of(explanation, shown, phrases),
     }
     cases = []
@@ -181,9 +185,11 @@ def _facts(conflict: Row, currency: str, phrases: Phrases) -> dict[str, Any]:
 
 
 def _causes(causes: pd.DataFrame, request: object, phrases: Phrases) -> dict[str, Any]:
-    row = causes.loc[causes["request_id"] == request, list(CAUSES)].iloc[0]
+    row = causes.loc[causes["request_id"] == request, list(CAUSES)].iloc[0].to_numpy(np.float64)
+    # Shares that close are as good as equal, and the case is found by each of these causes.
+    largest = sorted(np.flatnonzero(row >= row.max() - _TIE), key=lambda place: -row[place])
     return {
-        "cause": phrases.place(say(f"cause.{CAUSES[int(np.argmax(row.to_numpy(np.float64)))]}")),
+        "cause": [phrases.place(say(f"cause.{CAUSES[place]}")) for place in largest],
         "causes": phrases.place(case_causes(causes, request)),
     }
 

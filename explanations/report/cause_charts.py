@@ -204,7 +204,12 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
 def _months(bars: Sequence[Record], lines: Sequence[Record], language: Language) -> Picture:
     stacked = alt.Chart(inline(bars, language, "bars")).mark_bar(size=26)
     stacked = stacked.encode(
-        x=alt.X("month:O", sort="ascending", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        x=alt.X(
+            "month:O",
+            sort="ascending",
+            title=None,
+            axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=8),
+        ),
         y=alt.Y(
             "share:Q",
             stack="zero",

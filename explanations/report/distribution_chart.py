@@ -9,14 +9,12 @@ import altair as alt
 from altair.typing import Optional
 
 from explanations.report.distributions import COHORTS, Distribution
-from explanations.report.exhibits import Chart, Column, Picture, in_both, inline, table
+from explanations.report.exhibits import Chart, Column, Picture, in_both, inline, large_numbers, table
 from explanations.report.palette import AGAINST, FAVOUR
 from explanations.report.quantities import share
 from explanations.report.words import Language, Text, joined, say
 
 _HEIGHT = 170
-# A format alone would write nothing as "0k".
-_THOUSANDS = "datum.value ? format(datum.value, '~s') : '0'"
 _COLOURS = {"conflict": AGAINST, "reference": FAVOUR}
 
 
@@ -61,7 +59,7 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
         values=_each_value(shown),
         tickCount=5,
         tickMinStep=1 if shown.whole else alt.Undefined,
-        labelExpr=_THOUSANDS if shown.edges[-1] >= 10_000 else alt.Undefined,
+        labelExpr=large_numbers(language) if shown.edges[-1] >= 10_000 else alt.Undefined,
         format=",~r",
         grid=False,
     )

@@ -134,6 +134,16 @@ def decile_axis(title: str) -> alt.X:
     )
 
 
+def large_numbers(language: Language) -> str:
+    """The label of an axis of large numbers: in thousands and millions, in Chinese in 万.
+
+    A format alone would write nothing as "0k".
+    """
+    if language == "en":
+        return "datum.value ? format(datum.value, '~s') : '0'"
+    return "abs(datum.value) >= 1e4 ? format(datum.value / 1e4, ',~r') + '万' : format(datum.value, ',~r')"
+
+
 def signed_axis(ticks: int) -> alt.Axis:
     """An axis of pushes: signs on all but zero."""
     return alt.Axis(labelExpr="datum.value ? format(datum.value, '+.2~f') : '0'", tickCount=ticks)

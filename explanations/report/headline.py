@@ -67,7 +67,7 @@ def key_figures(explanation: Explanation) -> tuple[KeyFigure, ...]:
         KeyFigure(
             say_of(is_undated(summary), "key.requests"),
             same(count(counts["requests"])),
-            say("key.borrowers", borrowers=count(summary["borrowers"])),
+            say_of(is_undated(summary), "key.borrowers", borrowers=count(summary["borrowers"])),
             "funnel",
         ),
         KeyFigure(

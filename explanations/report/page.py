@@ -82,11 +82,6 @@ def write_page(
             aside.write_text(text, encoding="utf-8", newline="\n")
 
 
-def report_html(explanation: Explanation, cache_folder: Path | None = None) -> str:
-    """The whole page: styles, scripts (kept in the cache folder, if there is one), charts and tables."""
-    return page_html(explanation, SECTIONS, say("page.title"), cache_folder)
-
-
 def page_html(
     explanation: Explanation, builds: Mapping[str, Build], title: Text, cache_folder: Path | None = None
 ) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from data.spreadsheets import csv_text
 from explanations.report.exhibits import Chart, Table
 from explanations.report.headline import KeyFigure
 from explanations.report.section import Section
 from explanations.report.words import Language, Text, say_of
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
-_NUMBER = re.compile(r"[+\-−]?[\d.,]+%?")
-# Some spreadsheets read a sign of full width as the plain one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def page_markdown(
@@ -62,11 +58,8 @@ def report_tables(sections: Mapping[str, Section]) -> dict[str, Table]:
 
 def table_csv(shown: Table, language: Language = "en") -> str:
     """A table as CSV with its heads; no cell can be taken for a formula by a spreadsheet."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_inert(column.head[language]) for column in shown.columns])
-    writer.writerows([[_inert(cell[language]) for cell in row] for row in shown.rows])
-    return text.getvalue()
+    heads = [column.head[language] for column in shown.columns]
+    return csv_text(heads, [[cell[language] for cell in row] for row in shown.rows])
 
 
 def _told(value: object, language: Language) -> Iterator[str]:
@@ -117,10 +110,6 @@ def _row(cells: Sequence[str]) -> str:
 def _plain(text: str) -> str:
     """Text of one line in which nothing is markup."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def _several(value: object) -> Sequence[object]:

@@ -46,15 +46,18 @@ def money(value: float | None, currency: str) -> str:
 
 def large_money(value: float | None, currency: str) -> Text:
     """An amount in the words in which each language counts large sums: millions, or 万 and 亿."""
-    if value is None or not known(value) or abs(value) < 1e6:
+    if value is None or not known(value) or abs(value) < 1e5:
         return same(money(value, currency))
     sign = ("−" if value < 0 else "") + _SYMBOLS.get(currency, f"{currency} ")
     size = abs(value)
     english = ("billion", size / 1e9) if size >= 1e9 else ("million", size / 1e6)
     wan = size < 1e8
-    chinese = f"{size / 1e4:,.0f}" if wan else f"{size / 1e8:,.2f}"
+    # Three digits at least: 12.3 万, 123 万, 1.23 亿.
+    chinese = f"{size / 1e4:,.{1 if size < 1e6 else 0}f}" if wan else f"{size / 1e8:,.2f}"
     return Text(
-        say(f"money.{english[0]}", amount=f"{sign}{english[1]:,.1f}").en,
+        money(value, currency)
+        if size < 1e6
+        else say(f"money.{english[0]}", amount=f"{sign}{english[1]:,.1f}").en,
         say("money.million" if wan else "money.billion", amount=f"{sign}{chinese}").zh,
     )
 
@@ -82,7 +85,8 @@ def with_interval(value: str, low: float | None, high: float | None, write: Call
     """A figure as it was written, with its interval where it has one."""
     if low is None or high is None or not (known(low) and known(high)):
         return value
-    return f"{value} ({write(low)} … {write(high)})"
+    # The bracket does not break, so that a narrow cell has it in a line of its own.
+    return f"{value} ({write(low)}\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}{write(high)})"
 
 
 def limit_effect(log_push: float | None) -> str:

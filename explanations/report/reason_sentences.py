@@ -85,7 +85,10 @@ def _borrowers(reason: Text, code: str, feature: Feature, row: Mapping[Any, Any]
     none_is_usual = code in EVENTS and usual <= 0  # 'typical: 0 days overdue' says nothing
     if is_flag(feature.unit) or none_is_usual or not _worse(value, usual, feature):
         return say("reason.told", reason=reason, fact=fact)
-    return say("reason.compared", reason=reason, fact=fact, usual=_quantity(usual, feature, currency) or "")
+    typical, counted = _quantity(usual, feature, currency) or "", f"reason_usual.{feature.name}"
+    if has(counted):
+        typical = say(counted, value=typical)
+    return say("reason.compared", reason=reason, fact=fact, usual=typical)
 
 
 def _fact(feature: Feature, code: str, shown: Text | None) -> Text | None:

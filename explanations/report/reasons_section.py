@@ -36,7 +36,13 @@ def reasons_section(subject: Subject) -> Section | None:
     if told is None or not subject.summary["counts"]["conflicts"]:
         return None
     if not told["codes"]:
-        return Section({"reasons_text": (say("reasons.none"),), "lender_causes": None, "deletion": None})
+        # Either no feature stands for a reason, or some do and no refusal has one that can be told.
+        text = (
+            say("reasons.none")
+            if subject.explanation.reasons is None
+            else say_of(subject.undated, "reasons.none_told", conflicts=count(told["conflicts"]))
+        )
+        return Section({"reasons_text": (text,), "lender_causes": None, "deletion": None})
     stable = told.get("stability", {})
     said: dict[str, Any] = {
         "reasons_text": _text(subject, told),
@@ -123,7 +129,8 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
         ],
     )
     most = max(record["any"] for record in records)
-    axis = alt.Axis(format=".0%", tickCount=4)
+    # Room for a figure behind the longest bar is no share.
+    axis = alt.Axis(labelExpr="datum.value > 1 ? '' : format(datum.value, '.0%')", tickCount=4)
     across = alt.X(
         "any:Q",
         title=say("reasons.x")[language],

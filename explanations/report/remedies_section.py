@@ -16,6 +16,8 @@ FIRST = 5
 """Remedies on the first screen."""
 
 _FRESH = "fresh_"
+_LARGE = 1e7
+"""Money on show from which on a table tells it in millions (in Chinese in 万)."""
 
 
 def remedies_section(subject: Subject) -> Section | None:
@@ -179,17 +181,19 @@ def _phantom_table(subject: Subject) -> Table | None:
     found = subject.explanation.phantom
     if found is None:
         return None
+    large = float(found["available"].max()) >= _LARGE
+    write, unit = (_millions, "") if large else (count, "_exact")
     records = [
         {
             "group": _group(subject, str(row["by"]), str(row["name"])),
             "borrowers": count(row["borrowers"]),
-            "available": _millions(row["available"]),
+            "available": write(row["available"]),
             "refused": _with_range(row, "refused"),
             "phantom": say(
                 "remedy.with_range",
-                count=_millions(row["phantom"]),
-                low=_millions(row["phantom_low"]),
-                high=_millions(row["phantom_high"]),
+                count=write(row["phantom"]),
+                low=write(row["phantom_low"]),
+                high=write(row["phantom_high"]),
             ),
             "share": share(row["share"]),
         }
@@ -198,9 +202,9 @@ def _phantom_table(subject: Subject) -> Table | None:
     columns = [
         Column("group", say("phantom.group"), numeric=False),
         Column("borrowers", say_of(subject.undated, "phantom.borrowers")),
-        Column("available", say("phantom.available", currency=subject.currency)),
+        Column("available", say(f"phantom.available{unit}", currency=subject.currency)),
         Column("refused", say("phantom.refused")),
-        Column("phantom", say("phantom.phantom", currency=subject.currency)),
+        Column("phantom", say(f"phantom.phantom{unit}", currency=subject.currency)),
         Column("share", say("phantom.share")),
     ]
     return table(say("phantom.caption"), columns, records, main=1)
@@ -214,5 +218,6 @@ def _group(subject: Subject, by: str, name: str) -> Text:
     return say("phantom.all") if by == "all" else say_of(subject.undated, f"phantom.{by}_{name}")
 
 
-def _millions(value: float) -> str:
-    return f"{value / 1e6:,.1f}" if known(value) else "–"
+def _millions(value: float) -> Text:
+    """An amount in the unit of a table's head: millions, in Chinese 万."""
+    return Text(f"{value / 1e6:,.1f}", f"{value / 1e4:,.0f}") if known(value) else same("–")

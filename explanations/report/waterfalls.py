@@ -6,7 +6,7 @@ from typing import Literal
 
 import altair as alt
 
-from explanations.report.exhibits import Picture, Spec, in_both, row_labels
+from explanations.report.exhibits import Picture, Spec, in_both, large_numbers, row_labels
 from explanations.report.palette import AGAINST, FAVOUR, INK, MUTED
 from explanations.report.words import Language, say, say_of
 
@@ -71,7 +71,9 @@ def _axis(model: Model, language: Language, currency: str) -> alt.X:
     title = say(f"waterfall.{model}.x", currency=currency)[language]
     if model == "limit":
         scale = alt.Scale(type="log", nice=False, padding=56)
-        return alt.X("start:Q", title=title, scale=scale, axis=alt.Axis(format="~s", tickCount=4))
+        return alt.X(
+            "start:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=large_numbers(language), tickCount=4)
+        )
     return alt.X(
         "start:Q",
         title=title,

@@ -20,6 +20,7 @@ from explanations.remedies.trials import Asked, with_fresh_stream, with_looser_c
 from explanations.rules.surrogate import with_rules
 from features.catalogue import Catalogue, Feature, own_catalogue
 from models.calibration import Calibration
+from models.policy import CAPS
 from settings import resolved
 from tests.explanations.details import made_decisions, made_limits, made_timelines
 from tests.explanations.diagnoses import MAPPED, UNMAPPED, made_diagnostics
@@ -280,6 +281,8 @@ def _conflicts(
             "pd": probability,
             "cutoff": np.where(refused_by == "score", probability * 0.7, probability * 1.4),
             "refused_by": refused_by,
+            **dict.fromkeys(CAPS, np.nan),
+            **({} if imported else {"cap_debt_service": 0.45, "cap_lenders": 6.0, "cap_enquiries": 8.0}),
             "policy_version": None if imported else "2025-07-tight",
             "observed_bad": rng.integers(0, 2, number)
             if imported
@@ -373,6 +376,7 @@ def _summary(conflicts: pd.DataFrame, matrix: pd.DataFrame, reference: int, impo
         "parameters": {
             "models.favoured.raise_from": 1.15,
             "models.favoured.window_days": 182,
+            "models.policy.overdue_days": 1,
             "explanations.bootstrap_draws": 200,
             "explanations.bootstrap_level": 0.95,
             "explanations.seed": 1,

@@ -41,13 +41,19 @@ function casesOf(page, language, redraw) {
   // What the list is narrowed by, and shows.
 
   const VALUES = {
-    cause: (one) => said(one.cause),
+    cause: (one) => one.cause.map(said).join(words("caselist.both")),
     first: (one) => said(features[one.first]),
     month: (one) => one.on.slice(0, 7),
     by: (one) => said(one.by),
     limit: (one) => (one.before === null ? one.after : words("caselist.raise", one)),
   };
-  const KEYS = { cause: (one) => one.cause, first: (one) => one.first, month: VALUES.month, by: (one) => one.by };
+  // What a case is found by, with its name: several causes where these are as good as equal.
+  const FOUND = {
+    cause: (one) => one.cause.map((text) => [text, said(text)]),
+    first: (one) => [[one.first, VALUES.first(one)]],
+    month: (one) => [[VALUES.month(one), VALUES.month(one)]],
+    by: (one) => [[one.by, VALUES.by(one)]],
+  };
   const cell = (one, column) => (VALUES[column] ? VALUES[column](one) : (one[column] ?? words("casetext.missing")));
 
   function fillFilters() {
@@ -56,10 +62,11 @@ function casesOf(page, language, redraw) {
       const name = filter.dataset.filter;
       const known = new Map();
       for (const one of cases) {
-        const key = String(KEYS[name](one));
-        const entry = known.get(key) ?? { name: VALUES[name](one), cases: 0 };
-        entry.cases += 1;
-        known.set(key, entry);
+        for (const [key, called] of FOUND[name](one)) {
+          const entry = known.get(String(key)) ?? { name: called, cases: 0 };
+          entry.cases += 1;
+          known.set(String(key), entry);
+        }
       }
       const order = name === "month" ? (a, b) => a[0].localeCompare(b[0]) : (a, b) => b[1].cases - a[1].cases;
       const options = [...known].sort(order).map(([key, entry]) => element("option", words("caselist.option", entry), { value: key }));
@@ -71,7 +78,7 @@ function casesOf(page, language, redraw) {
   function narrow() {
     const wanted = search.value.trim();
     found = cases.flatMap((one, place) => {
-      const fits = filters.every((filter) => !filter.value || String(KEYS[filter.dataset.filter](one)) === filter.value);
+      const fits = filters.every((filter) => !filter.value || FOUND[filter.dataset.filter](one).some(([key]) => String(key) === filter.value));
       return fits && one.id.includes(wanted) ? [place] : [];
     });
     const exact = found.find((place) => cases[place].id === wanted);
@@ -186,6 +193,15 @@ function casesOf(page, language, redraw) {
     });
   }
 
+  function rules(one) {
+    return one.rules.map(([rule, allowed, here, refuses]) => {
+      const row = element("tr", "", refuses ? { class: "breaks" } : {});
+      const result = element("td", words(refuses ? "caserules.breaks" : "caserules.holds"), { class: "text" });
+      row.append(element("th", said(rule), { scope: "row", class: "text" }), element("td", said(allowed)), element("td", said(here)), result);
+      return row;
+    });
+  }
+
   function timeline(one) {
     const day = (text) => Date.parse(text) / 864e5;
     const days = one.timeline.flatMap(([, , , since, on]) => [day(since), day(on)]);
@@ -206,7 +222,7 @@ function casesOf(page, language, redraw) {
   function reasons(one) {
     return ["borrower", "lender"].flatMap((side) => {
       const here = one.reasons.filter(([whose]) => whose === side);
-      if (!here.length) return [];
+      if (!here.length) return side === "borrower" ? [element("p", words("casetext.no_reasons"), { class: "note" })] : [];
       const entries = element(side === "borrower" ? "ol" : "ul");
       for (const [, code, push, text] of here) {
         const entry = element("li", said(text));
@@ -219,8 +235,11 @@ function casesOf(page, language, redraw) {
 
   function recourse(one) {
     const options = new Map();
+    const trials = element("ul");
+    for (const text of one.trials ?? []) trials.append(element("li", said(text)));
+    const nearest = trials.children.length ? [element("h4", words("casetext.nearest")), trials] : [];
     for (const step of one.recourse) options.set(step[0], [...(options.get(step[0]) ?? []), step]);
-    return [...options].flatMap(([option, steps]) => {
+    const ways = [...options].flatMap(([option, steps]) => {
       const entries = element(steps.length > 1 ? "ol" : "ul");
       for (const [, text, days] of steps) {
         entries.append(element("li", days ? `${said(text)} ${counted("casetext.wait", days, { days })}` : said(text)));
@@ -231,6 +250,7 @@ function casesOf(page, language, redraw) {
       const head = options.size > 1 ? [element("h4", words("casetext.option", { option }))] : [];
       return [...head, entries, element("p", after, { class: "note" })];
     });
+    return [...ways, ...nearest];
   }
 
   function show() {
@@ -239,7 +259,7 @@ function casesOf(page, language, redraw) {
     part("verdict").textContent = said(one.verdict);
     part("causes").textContent = one.causes === undefined ? "" : said(one.causes);
     part("rows").replaceChildren(...tableRows(one));
-    for (const [name, made] of Object.entries({ timeline, reasons, recourse })) part(name)?.replaceChildren(...made(one));
+    for (const [name, made] of Object.entries({ rules, timeline, reasons, recourse })) part(name)?.replaceChildren(...made(one));
     return redraw();
   }
 

@@ -17,8 +17,18 @@ from data.book import Book
 from explanations.causes.lag_audit import lag_audit
 from explanations.parameters import RecourseParameters
 from explanations.recourse.levers import LEVERS, Lever, Offers, levers_of, offers_of
-from explanations.recourse.redecision import SHOWN, Changed, Decider, decider_of
-from explanations.recourse.search import NO_STEP, Plans, changed_requests, found_plans
+from explanations.recourse.redecision import REFUSALS, SHOWN, Changed, Decider, decider_of
+from explanations.recourse.search import (
+    NO_STEP,
+    Plans,
+    affordable,
+    changed_requests,
+    combined,
+    found_plans,
+)
+from explanations.recourse.summary import outcomes
+from explanations.recourse.trials import COLUMNS as TRIALS
+from explanations.recourse.trials import MOST
 from explanations.recourse.ways import COLUMNS, KINDS, recourse, searched
 from features.matrix import Matrix, whole_matrix
 from features.reread import requests_by_block
@@ -46,6 +56,11 @@ class Lender:
     def recourse(
         self, some: pd.DataFrame | None = None, processes: int = 1, most: int = 1000
     ) -> pd.DataFrame:
+        return self.looked(some, processes, most)[0]
+
+    def looked(
+        self, some: pd.DataFrame | None = None, processes: int = 1, most: int = 1000
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         conflicts = self.conflicts if some is None else some
         parameters = self.settings.explanations.recourse.model_copy(update={"conflicts": most})
         given = self.limit, self.release, self.settings.features, self.settings.models, parameters
@@ -309,6 +324,47 @@ def test_waiting_as_long_as_waiting_alone_takes_is_no_other_way(found: pd.DataFr
         others = ways[(ways["kind"] == "wait") & (size > 1)]
         if len(alone):
             assert (others["days"] < alone["days"].iloc[0]).all()
+
+
+def test_the_nearest_trials_fail_and_no_other_step_of_their_levers_comes_nearer(
+    lender: Lender, found: pd.DataFrame
+) -> None:
+    every = lender.conflicts.assign(place=np.arange(1, len(lender.conflicts) + 1))
+    ways, trials = lender.looked(every)
+    pd.testing.assert_frame_equal(ways, found)
+    outcome = outcomes(found)
+    assert set(trials["request_id"]) <= set(outcome.index[outcome.isin(["later", "nothing"])])
+    assert set(trials["request_id"]) >= set(outcome.index[outcome == "nothing"])
+    waits = set(trials.loc[trials["kind"] == "wait", "request_id"])
+    assert waits
+    assert waits <= set(outcome.index[outcome == "nothing"])
+    assert trials.groupby("request_id")["trial"].max().between(1, MOST).all()
+    nearest = trials.drop_duplicates(["request_id", "trial"])
+    rank = nearest["refused_by"].str.count(";") + nearest["pd_after"]
+    assert rank.groupby(nearest["request_id"]).apply(lambda one: one.is_monotonic_increasing).all()
+    seen = 0
+    for here, decider, levers in lender.deciders():
+        for place, request in enumerate(here["request_id"]):
+            told = trials[trials["request_id"] == request]
+            single = told[told.groupby("trial")["step"].transform("size") == 1]
+            for row in single.to_dict("records"):
+                case, steps = combined(levers, (LEVERS.index(row["kind"]),), np.array([place]))
+                changed = changed_requests(decider.can_pay, levers, case, steps)
+                possible = affordable(decider.can_pay, changed)
+                refused, probability = decider.judge(changed.taken(np.flatnonzero(possible)))
+                assert refused.any(axis=1).all()
+                order = np.lexsort((probability, refused.sum(axis=1)))
+                assert probability[order[0]] == row["pd_after"]
+                still = [name for name, flag in zip(REFUSALS, refused[order[0]], strict=True) if flag]
+                assert row["refused_by"] == ";".join(still)
+                seen += 1
+    assert seen > 20
+
+
+def test_conflicts_that_are_not_shown_keep_no_trials(lender: Lender) -> None:
+    _, trials = lender.looked()
+    assert tuple(trials) == TRIALS
+    assert not len(trials)
 
 
 def test_waits_must_ascend(settings: Settings) -> None:

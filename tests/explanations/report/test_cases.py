@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
+from explanations.recourse.trials import COLUMNS
+from explanations.report.case_section import cases_section
 from explanations.report.cases import cases_data, shown_conflicts
 from explanations.report.page import script_json
+from explanations.report.section import Subject
 from explanations.report.waterfalls import SHOWN, row_count
 
 LIMIT, RELEASE = 0, 1
@@ -96,7 +100,68 @@ def test_the_largest_cause_is_that_of_the_ledger(simulated: Explanation) -> None
             "data_lag": "Data updated late",
         }
         if largest in named:
-            assert english(data, case["cause"]) == named[largest]
+            assert english(data, case["cause"][0]) == named[largest]
+
+
+def test_causes_within_a_point_are_largest_together(simulated: Explanation) -> None:
+    assert simulated.causes is not None
+    ids = shown_conflicts(simulated)["request_id"].to_numpy()[:2]
+    shares = simulated.causes.set_index("request_id").astype(float)
+    shares.loc[ids[0], list(CAUSES)] = [0.296, 0.3, 0.2, 0.1, 0.1, 0.004]
+    shares.loc[ids[1], list(CAUSES)] = [0.289, 0.3, 0.2, 0.1, 0.1, 0.011]
+    data = cases_data(dataclasses.replace(simulated, causes=shares.reset_index()))
+    tied, apart = ([english(data, one) for one in case["cause"]] for case in data["cases"][:2])
+    assert tied == ["Data updated late", "Policy tightened"]
+    assert apart == ["Data updated late"]
+
+
+def test_a_case_tells_what_each_rule_allowed_and_which_refuse(simulated: Explanation) -> None:
+    data = cases_data(simulated)
+    features = simulated.release_features.set_index("request_id")
+    for case, conflict in zip(data["cases"], shown_conflicts(simulated).to_dict("records"), strict=True):
+        had = features.loc[conflict["request_id"]]
+        told = {
+            english(data, name): (allowed, here, refuses) for name, allowed, here, refuses in case["rules"]
+        }
+        pd_, cutoff = conflict["pd"], conflict["cutoff"]
+        expected = (f"{100 * cutoff:.2f}%", f"{100 * pd_:.2f}%", pd_ > cutoff)
+        assert told["PD, against the cut-off"] == expected
+        lenders = had["bureau_lenders"]
+        said = "–" if math.isnan(lenders) else f"{lenders:.0f}"
+        assert told["Lenders with open loans"] == ("6", said, lenders > 6)
+        ratio = had["dti_ratio"]
+        said = "–" if math.isnan(ratio) else f"{100 * ratio:.1f}%"
+        assert told["Debt service to income"] == ("45.0%", said, ratio > 0.45)
+        assert told["Credit enquiries, 3 months"][2] == (had["bureau_enq_3m"] > 8)
+        assert told["Days past due now"][2] == (had["own_dpd_current"] >= 1)
+        assert ("Decision as carried out" in told) == (conflict["refused_by"] == "slip")
+
+
+def test_without_caps_no_rules_are_told(simulated: Explanation, imported: Explanation) -> None:
+    caps = dict.fromkeys(("cap_debt_service", "cap_lenders", "cap_enquiries"), np.nan)
+    bare = dataclasses.replace(simulated, conflicts=simulated.conflicts.assign(**caps))
+    assert all("rules" not in case for case in [*cases_of(bare), *cases_of(imported)])
+
+
+def test_the_nearest_trials_are_told_with_what_still_refuses(lettered: Explanation) -> None:
+    first, second = shown_conflicts(lettered)["request_id"].tolist()[:2]
+    rows = [
+        (first, 1, 1, "amount", 9800.0, 900.0, "RMB", 0.071, 0.06, "score;cap_lenders"),
+        (first, 2, 1, "pay_down_elsewhere", 2000.0, 500.2, "RMB", 0.08, 0.06, "score"),
+        (first, 2, 2, "wait", 0.0, 91.0, "d", 0.08, 0.06, "score"),
+        (second, 1, 1, "term", 3.0, 12.0, "m", 0.05, 0.06, "limit"),
+    ]
+    trials = pd.DataFrame(rows, columns=list(COLUMNS))
+    data = cases_data(dataclasses.replace(lettered, recourse_trials=trials))
+    told = [[english(data, text) for text in case["trials"]] for case in data["cases"]]
+    assert told[0] == [
+        "¥900 asked for instead of ¥9,800: still refused (PD 7.10% against 6.00%, cap on lenders).",
+        "¥1,500 repaid elsewhere and 91 days later: still refused (PD 8.00% against 6.00%).",
+    ]
+    assert told[1] == [
+        "a term of 12 months instead of 3: still refused (beyond a limit that would still be a raise)."
+    ]
+    assert not any(told[2:])
 
 
 def test_an_imported_case_speaks_of_no_date_no_amount_and_no_limit_before(imported: Explanation) -> None:
@@ -127,6 +192,12 @@ def test_reasons_and_recourse_are_told_in_their_order(lettered: Explanation) -> 
     ]
     options = [step[0] for step in case["recourse"]]
     assert options == sorted(options)
+
+
+def test_where_all_conflicts_are_shown_the_lead_says_so(explanation_of: Callable[..., Explanation]) -> None:
+    few, many = (cases_section(Subject(explanation_of(conflicts=number))).said for number in (30, 260))
+    assert few["cases_text"].en.startswith("All 30 conflicts, ")
+    assert many["cases_text"].en.startswith("200 of 260 conflicts: ")
 
 
 def test_a_book_without_conflicts_has_no_cases(explanation_of: Callable[..., Explanation]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -85,6 +86,26 @@ def test_the_section_says_for_whom_the_borrowers_read_stand(
     assert len(undated.said["phantom_text"]) == 1
 
 
+def test_limits_on_show_are_told_in_millions_unless_they_are_small(simulated: Explanation) -> None:
+    assert simulated.phantom is not None
+    amounts = ["limit", "available", "phantom", "phantom_low", "phantom_high"]
+    whole = 2e7 / simulated.phantom["available"].max()
+    at, small = (
+        simulated.phantom.assign(**{name: simulated.phantom[name] * factor for name in amounts})
+        for factor in (whole, whole / 100)
+    )
+    large, exact = (
+        remedies_section(Subject(dataclasses.replace(simulated, phantom=table))) for table in (at, small)
+    )
+    assert large is not None
+    assert exact is not None
+    told, plain = large.said["phantom_limits"], exact.said["phantom_limits"]
+    assert [told.columns[2].head.en, plain.columns[2].head.en] == ["On show, RMB million", "On show, RMB"]
+    assert told.columns[2].head.zh == "可用额度，万 RMB"
+    assert told.rows[0][2] == Text("20.0", "2,000")
+    assert plain.rows[0][2].en == "200,000"
+
+
 def test_what_was_found_is_told_on_a_terminal_and_to_a_tracker(simulated: Explanation) -> None:
     lines = finding(simulated).splitlines()
     assert lines[-2].startswith("Phantom limit: ¥")
@@ -100,7 +121,9 @@ def test_what_was_found_is_told_on_a_terminal_and_to_a_tracker(simulated: Explan
         (81_115_592.8, "RMB", Text("¥81.1 million", "¥8,112 万")),
         (3_263_173_000.0, "TWD", Text("NT$3.3 billion", "NT$32.63 亿")),
         (326_317_341.0, "RMB", Text("¥326.3 million", "¥3.26 亿")),
-        (586_800.0, "RMB", Text("¥586,800", "¥586,800")),
+        (586_800.0, "RMB", Text("¥586,800", "¥58.7 万")),
+        (58_680.0, "RMB", Text("¥58,680", "¥58,680")),
+        (2_346_000.0, "RMB", Text("¥2.3 million", "¥235 万")),
         (None, "RMB", Text("–", "–")),
     ],
 )

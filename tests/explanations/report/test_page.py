@@ -22,12 +22,13 @@ from explanations.report.cause_charts import monthly_chart
 from explanations.report.comparison_page import write_comparison_page
 from explanations.report.monitor_page import write_monitor
 from explanations.report.notice import notice_html
-from explanations.report.page import report_html, script_json, write_report
+from explanations.report.page import script_json, write_report
 from explanations.report.provenance import calibration_comment
 from explanations.report.whatif_page import write_whatif
 from features.catalogue import Catalogue, own_catalogue
 from tests.explanations.comparison.compared import made_comparisons
 from tests.explanations.monitored import made_monitors
+from tests.explanations.report.pages import report_html
 from tests.explanations.whatif.made import made_whatifs
 
 HOSTILE = '</script><img src=x onerror="document.title=1">{}{{{{7*7}}}} & \u2028'
@@ -219,7 +220,9 @@ def test_no_statement_is_kept_that_no_page_says(
     unjudged = dataclasses.replace(unjudged, summary=unjudged.summary | {"refused_outcomes": nobody_seen})
     rules = ("score", "cap_debt_service", "cap_lenders", "cap_enquiries", "overdue", "data_missing", "slip")
     plain = explanation_of(rules=rules)
-    plain = dataclasses.replace(plain, summary=plain.summary | {"parameters": {}})
+    plain = dataclasses.replace(
+        plain, summary=plain.summary | {"parameters": {"models.policy.overdue_days": 1}}
+    )
     capped, nobody = explanation_of(rules=("slip",)), explanation_of(conflicts=0)
     noone = explanation_of(imported=True, conflicts=0)
     steep, shallow = with_slope(undated, 1.4), with_slope(plain, 0.6)
@@ -234,10 +237,16 @@ def test_no_statement_is_kept_that_no_page_says(
         noone,
         steep,
         shallow,
+        explanation_of(conflicts=12),  # all of which are shown
+        explanation_of(imported=True, conflicts=12),
     ):
         report_html(explanation)
     given = reasoned[0].summary["reasons"] | tested_reasons | {"without": 1}
-    for explanation, told in ((reasoned[0], given), (undated, given), (undated, {"codes": 0})):
+    untold_reasons = {"codes": 0, "conflicts": 260}
+    for explanation, told in (
+        *((reasoned[0], given), (undated, given), (undated, {"codes": 0})),
+        *((one, untold_reasons) for one in (reasoned[0], with_reasons(undated))),
+    ):
         report_html(dataclasses.replace(explanation, summary=explanation.summary | {"reasons": told}))
     lettered, untold = with_reasons(plain), dataclasses.replace(plain, timelines=None)
     report_html(lettered)
@@ -260,10 +269,11 @@ def test_no_statement_is_kept_that_no_page_says(
         "reason_label.",
         "reason_fact.",
         "reason_unknown.",
+        "reason_usual.",
         "reason_mapped",
     )
     by_data += ("sweep.flat", "fairness.few", "fairness.spread", "fairness.region", "map.none_praised")
-    by_data += ("answer.base",)
+    by_data += ("answer.base", "trial.", "phantom.available", "phantom.phantom")
     by_data += ("case.in_force", "causes.others", "whatif_parameter.", "phantom_cause.", "phantom_remedy.")
     silent = [key for key in heard if key not in heard.said and not key.startswith(by_data)]
     assert [key for key in silent if not key.endswith("_one")] == []

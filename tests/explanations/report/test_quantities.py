@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from explanations.report.quantities import (
     push,
     share,
     unit_name,
+    with_interval,
     with_unit,
 )
 from explanations.report.words import Text, same
@@ -94,3 +96,11 @@ def test_an_axis_names_a_unit_only_where_it_needs_one() -> None:
 @pytest.mark.parametrize(("part", "written"), [(-0.17, "−17%"), (-0.001, "0%"), (0.5, "50%")])
 def test_a_negative_share_bears_a_minus_and_nothing_bears_none(part: float, written: str) -> None:
     assert share(part, digits=0) == written
+
+
+def test_an_interval_stands_behind_its_figure_in_one_piece_where_there_is_one() -> None:
+    told = with_interval("0.714", 0.662, 0.761, partial(fixed, digits=2))
+    assert told == "0.714 (0.66\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}0.76)"
+    assert (
+        with_interval("0.714", None, None, share) == with_interval("0.714", 0.1, math.nan, share) == "0.714"
+    )

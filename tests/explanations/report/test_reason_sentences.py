@@ -39,13 +39,13 @@ def row(
             row("R09", "bureau_lenders", 5.0, 2.0),
             "Too many active lenders: you have open loans with 5 other lenders. "
             "Typical of customers who received money: 2.",
-            "未结清机构较多：您在 5 家其他机构有未结清贷款。获得放款的客户一般为 2。",
+            "未结清机构较多：您在 5 家其他机构有未结清贷款。获得放款的客户一般为 2 家。",
         ),
         (
             row("R08", "bureau_enq_1m", 1.0, 0.0),
             "Too many recent credit enquiries: other lenders made 1 credit enquiry about you in the last month. "
             "Typical of customers who received money: 0.",
-            "近期信贷查询较多：近1个月其他机构查询您的征信 1 次。获得放款的客户一般为 0。",
+            "近期信贷查询较多：近1个月其他机构查询您的征信 1 次。获得放款的客户一般为 0 次。",
         ),
         (
             row("R01", "own_dpd_current", 12.0, 0.0),

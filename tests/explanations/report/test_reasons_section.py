@@ -41,6 +41,15 @@ def test_the_chart_counts_each_code_that_given_most_first(reasoned: Reasoned) ->
     assert [int(row[3]) for row in cells(shown)] == sorted(counts, reverse=True)
 
 
+def test_where_no_refusal_has_a_reason_that_can_be_told_the_section_says_so(reasoned: Reasoned) -> None:
+    explanation, _, _ = reasoned
+    nobody = {"codes": 0, "conflicts": 1260, "without": 1260, "mean": None, "given": {}, "lender": {}}
+    [text] = section_of(explanation, **nobody).said["reasons_text"]
+    assert text.en.startswith("None of the 1,260 refusals has a reason that can be told")
+    [unmapped] = section_of(dataclasses.replace(explanation, reasons=None), **nobody).said["reasons_text"]
+    assert unmapped.en.startswith("The mapping of this book says for no feature")
+
+
 def test_the_lenders_causes_stand_in_a_table_of_their_own(reasoned: Reasoned) -> None:
     explanation, _, _ = reasoned
     shown = section_of(explanation).said["lender_causes"]
