@@ -51,4 +51,5 @@ def explain(
         explanation = stages.explain(
             taken, requests, reviews, limit, limit_score, release, margin, judged, settings, console, workers
         )
+        tracked.log_models_used(tuple(uris.values()))
         finish(explanation, limit, release, out, tracked, store, uris, common.home, console)

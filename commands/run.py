@@ -18,7 +18,8 @@ from commandline import (
     SchedulerOption,
     SeedOption,
 )
-from commands.tracked import finish, store_of
+from commands.fits import fit_models
+from commands.tracked import features_digest, finish, stage_run, store_of
 from data.errors import CallError
 from settings import flat, settings_of, simulation_changes
 
@@ -41,7 +42,7 @@ def run(
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
     from data.blocks import engine_of
-    from training.registry import log_models
+    from explanations.finding import finding_metrics
 
     console = common.console
     changes = simulation_changes(borrowers, months, seed, scenario)
@@ -60,28 +61,36 @@ def run(
         out = out or common.home / "explanations" / taken.path.name
         stages.refuse_foreign_explanation(out)
         store = store_of(common)
-        with store.run_on(taken, "run", flat(settings, taken)) as tracked:
-            requests, reviews = stages.matrices(taken, settings, console, workers)
-            limit = stages.fit_limit(taken, reviews, settings, console, grow)
-            release = stages.fit_release(taken, requests, settings, console, grow)
-            limit_score = stages.score_reviews(reviews, limit)
-            margin = stages.score_requests(requests, release)
-            judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
-            fitted = (requests, reviews, limit, limit_score, release, margin)
-            cards = stages.model_cards(taken, *fitted, judged, settings, console)
-            with stages.decision_files(taken, *fitted, settings, console) as decision:
-                uris = log_models(tracked, taken, judged, limit, release, decision, cards)
-            explanation = stages.explain(
-                taken,
-                requests,
-                reviews,
-                limit,
-                limit_score,
-                release,
-                margin,
-                judged,
-                settings,
-                console,
-                workers,
+        parameters = flat(settings, taken)
+        digest = features_digest(taken, parameters)
+        with store.run_on(taken, "run", parameters) as tracked:
+            if book is None:
+                with stage_run(store, taken, "simulate", parameters) as stage:
+                    stage.log_measures("book.rows", taken.manifest.rows)
+            with stage_run(store, taken, "features", parameters) as stage:
+                requests, reviews = stages.matrices(taken, settings, console, workers)
+                stage.log_matrices(digest, {"requests": requests, "reviews": reviews})
+            both = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
+            assert both.limit is not None
+            assert both.release is not None
+            assert both.limit_score is not None
+            assert both.margin is not None
+            with stage_run(store, taken, "explain", parameters, digest) as stage:
+                explanation = stages.explain(
+                    taken,
+                    requests,
+                    reviews,
+                    both.limit,
+                    both.limit_score,
+                    both.release,
+                    both.margin,
+                    both.judged,
+                    settings,
+                    console,
+                    workers,
+                )
+                stage.log_metrics(finding_metrics(explanation))
+                stage.log_models_used((both.uris["limit"], both.uris["release"]))
+            finish(
+                explanation, both.limit, both.release, out, tracked, store, both.uris, common.home, console
             )
-            finish(explanation, limit, release, out, tracked, store, uris, common.home, console)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,16 @@ if TYPE_CHECKING:
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.tracking import Run, Store
+
+
+STAGES = {
+    "simulate": ("world.",),
+    "features": ("features.",),
+    "train limit": ("training.", "models."),
+    "train release": ("training.", "models."),
+    "explain": ("models.", "explanations."),
+}
+"""Stages that have a run of their own under that of a command, and which parameters each names."""
 
 
 def store_of(common: Common, *, make: bool = True) -> Store:
@@ -61,6 +74,37 @@ def _git(root: Path, *words: str) -> str:
     return subprocess.run(call, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
 
 
+@contextmanager
+def stage_run(
+    store: Store, book: Book, stage: str, parameters: Mapping[str, object], features: str | None = None
+) -> Iterator[Run]:
+    """The run of a stage (`STAGES`) under the run of the command, with its part of the parameters.
+
+    Args:
+        store: Where runs are kept.
+        book: What the stage works on.
+        stage: Its name.
+        parameters: Those of the command.
+        features: Digest of the matrices that it works on, where it does.
+    """
+    own = {name: value for name, value in parameters.items() if name.startswith(STAGES[stage])}
+    with store.run_on(book, stage, own) as run:
+        if features is not None:
+            run.log_dataset(
+                features, f"{book.path.name} features", book.manifest.rows["borrowers"], "", stage
+            )
+        yield run
+
+
+def features_digest(book: Book, parameters: Mapping[str, object]) -> str:
+    """Digest of the matrices of a book, in hex: of what makes them, which is less than they are themselves."""
+    from features.catalogue import catalogue_of
+
+    how = {name: str(value) for name, value in parameters.items() if name.startswith(STAGES["features"])}
+    made = json.dumps([book.digest, catalogue_of(book).digest, how], sort_keys=True)
+    return hashlib.sha256(made.encode()).hexdigest()
+
+
 def finish(
     explanation: Explanation,
     limit: LimitModel,
@@ -83,7 +127,7 @@ def finish(
         (folder / "run.json").write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    keep(explanation, out, figures, tracked)
+    keep(explanation, out, figures, tracked, uris)
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
     console.result(
         f"{finding(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"
@@ -96,7 +140,9 @@ def finish(
     )
 
 
-def keep(explanation: Explanation, folder: Path, figures: list[str], tracked: Run) -> None:
+def keep(
+    explanation: Explanation, folder: Path, figures: list[str], tracked: Run, uris: Mapping[str, str]
+) -> None:
     """Keeps with a run what MLflow's pages show of an explanation: report, texts, tables, figures, the finding.
 
     Aggregates and the cases of the report alone: a tracking server may have other readers than the folder.
@@ -114,7 +160,15 @@ def keep(explanation: Explanation, folder: Path, figures: list[str], tracked: Ru
         tracked.log_figure(folder / name)
     tracked.log_table(explanation.contrast, "contrast.csv")
     tracked.log_metrics(finding_metrics(explanation))
-    tracked.log_note(finding(explanation))
+    tracked.log_note(_note(finding(explanation), uris))
+
+
+def _note(found: str, uris: Mapping[str, str]) -> str:
+    """What stands above a run in MLflow: what was found, and the pages of its models."""
+    names = [uri.removeprefix("models:/") for uri in uris.values() if uri.startswith("models:/")]
+    links = [f"[{name}](#/models/{name.replace('/', '/versions/')})" for name in names if "/" in name]
+    lines = [*found.splitlines(), *([f"Models: {', '.join(links)}."] if links else [])]
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _ui_call(store: Store, home: Path) -> str:

@@ -8,7 +8,8 @@ import typer
 
 import stages
 from commandline import BookOption, Common, DistributedOption, EngineOption, SchedulerOption
-from commands.tracked import metrics, store_of
+from commands.fits import fit_models
+from commands.tracked import features_digest, metrics, store_of
 from settings import flat, settings_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ def train(
     """Fit, calibrate, score out of time, log and register the models of a book."""
     from data.blocks import engine_of
     from training.headline import headline
-    from training.registry import log_models
 
     console = common.console
     settings = settings_of(common)
@@ -34,23 +34,17 @@ def train(
     with engine_of(settings.blocks, engine, scheduler) as workers:
         grow = stages.way_to_grow(workers, distributed_training, settings)
         store = store_of(common)
-        with store.run_on(taken, f"train {what}", flat(settings, taken)) as tracked:
+        parameters = flat(settings, taken)
+        with store.run_on(taken, f"train {what}", parameters) as tracked:
             wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
             kinds = wanted.get(what, ("request", "review"))
             made = dict(zip(kinds, stages.matrices(taken, settings, console, workers, kinds), strict=True))
-            requests, reviews = made.get("request"), made.get("review")
-            limit = stages.fit_limit(taken, reviews, settings, console, grow) if reviews is not None else None
-            release = (
-                stages.fit_release(taken, requests, settings, console, grow) if requests is not None else None
+            tracked.log_matrices(
+                features_digest(taken, parameters), {f"{kind}s": matrix for kind, matrix in made.items()}
             )
-            limit_score = None if reviews is None or limit is None else stages.score_reviews(reviews, limit)
-            margin = None if requests is None or release is None else stages.score_requests(requests, release)
-            judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
-            fitted = (requests, reviews, limit, limit_score, release, margin)
-            cards = stages.model_cards(taken, *fitted, judged, settings, console)
-            with stages.decision_files(taken, *fitted, settings, console) as decision:
-                uris = log_models(tracked, taken, judged, limit, release, decision, cards)
-    found = metrics(judged.performance)
+            requests, reviews = made.get("request"), made.get("review")
+            fitted = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
+    uris, found = fitted.uris, metrics(fitted.judged.performance)
     console.result(
         f"{headline(found, taken.manifest.rows['borrowers'])}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",

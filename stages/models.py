@@ -9,6 +9,8 @@ from data.errors import CallError
 from settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from data.blocks import Engine
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel, Releasing
-    from training.fitting import Grow
+    from training.fitting import Grow, Progress
     from training.from_book import Judged
 
 
@@ -41,22 +43,30 @@ def way_to_grow(engine: Engine, distributed: bool, settings: Settings) -> Grow:
 
 
 def fit_limit(
-    book: Book, reviews: Matrix, settings: Settings, console: Console, grow: Grow | None = None
+    book: Book,
+    reviews: Matrix,
+    settings: Settings,
+    console: Console,
+    grow: Grow | None = None,
+    curve: list[float] | None = None,
 ) -> LimitModel:
-    """Fits the limit model on the snapshots of the reviews."""
+    """Fits the limit model on the snapshots of the reviews; the curve gets the loss by tree."""
     from training.fitting import grown_here
     from training.from_book import fit_limit_on
 
     with console.step("Fitting the limit model", settings.training.limit.rounds) as move:
-        return fit_limit_on(
-            book, reviews, settings.training, lambda done, most, score: move(done), grow or grown_here
-        )
+        return fit_limit_on(book, reviews, settings.training, _followed(move, curve), grow or grown_here)
 
 
 def fit_release(
-    book: Book, requests: Matrix, settings: Settings, console: Console, grow: Grow | None = None
+    book: Book,
+    requests: Matrix,
+    settings: Settings,
+    console: Console,
+    grow: Grow | None = None,
+    curve: list[float] | None = None,
 ) -> ReleaseModel:
-    """Fits and calibrates the release model on the snapshots of the requests."""
+    """Fits and calibrates the release model on the snapshots of the requests; the curve gets the loss by tree."""
     from training.fitting import grown_here
     from training.from_book import fit_release_on
 
@@ -66,9 +76,20 @@ def fit_release(
             requests,
             settings.training,
             settings.models,
-            lambda done, most, score: move(done),
+            _followed(move, curve),
             grow=grow or grown_here,
         )
+
+
+def _followed(move: Callable[[int], None], curve: list[float] | None) -> Progress:
+    """Moves a bar and keeps the losses; a fit that begins anew (reject inference) begins its curve anew."""
+
+    def follow(done: int, most: int, score: float) -> None:
+        move(done)
+        if curve is not None:
+            curve[done - 1 :] = [score]
+
+    return follow
 
 
 def score_reviews(reviews: Matrix, limit: LimitModel) -> Floats:

@@ -21,6 +21,7 @@ from explanations.report.notice import notice_html
 from explanations.report.words import LANGUAGES
 from settings import Settings
 from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
+from training.tracking import open_store
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,48 @@ def test_the_main_job_finds_conflicts_and_names_the_run_and_the_models(done: dic
         "release": "models:/releasegap-release/1",
         "decision": "models:/releasegap-decision/1",
     }
+
+
+def test_a_run_has_a_child_for_each_stage_that_can_be_read_without_the_code(
+    done: dict[str, object], home: Path, small_book: Book
+) -> None:
+    store = open_store(home)
+    parent = store.client.get_run(str(done["run"]))
+    children = {
+        run.data.tags["stage"]: run
+        for run in store.client.search_runs([store.experiment_id])
+        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    }
+    assert set(children) == {"features", "train limit", "train release", "explain"}
+    for run in (parent, *children.values()):
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["book_digest"] == small_book.digest
+        assert run.data.tags["scenario"] == "baseline"
+        assert run.data.tags["seed"] == "5"
+        assert len(run.data.tags["code_digest"]) == 64
+    for kind in ("limit", "release"):
+        run = children[f"train {kind}"]
+        assert not [
+            name for name in run.data.params if not name.startswith(("training.", "models.", "book."))
+        ]
+        curve = store.client.get_metric_history(run.info.run_id, f"{kind}.early_stopping")
+        assert [point.step for point in curve] == list(range(1, 41))
+        assert curve[-1].value < curve[0].value
+        name, version = done["models"][kind].removeprefix("models:/").split("/")  # type: ignore[index]
+        assert store.client.get_model_version(name, version).run_id == run.info.run_id
+        assert (
+            run.data.metrics.items()
+            <= parent.data.metrics.items() | {f"{kind}.early_stopping": curve[-1].value}.items()
+        )
+    digest = children["features"].data.tags["features_digest"]
+    for stage in ("train limit", "train release", "explain"):
+        inputs = [given.dataset.digest for given in children[stage].inputs.dataset_inputs]
+        assert sorted(inputs) == sorted([small_book.digest[:36], digest[:36]])
+    explain = store.client.get_run(children["explain"].info.run_id)  # a search leaves models out
+    assert len(explain.inputs.model_inputs) == 2
+    note = parent.data.tags["mlflow.note.content"]
+    assert "favoured requests are refused" in note
+    assert "[releasegap-limit/1](#/models/releasegap-limit/versions/1)" in note
 
 
 def test_the_files_keep_their_contract(folder: Path) -> None:

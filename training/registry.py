@@ -39,24 +39,27 @@ def log_models(
     release: ReleaseModel | None,
     decision: DecisionFiles | None = None,
     cards: Mapping[ModelKind, Card] | None = None,
+    of_fits: Mapping[ModelKind, Run] | None = None,
 ) -> dict[str, str]:
     """Registers the models of a book that are given, and records how well they do; gives their URIs.
 
     The decision model needs both others: its tags name their versions. A model's card is kept with its files and with
-    the run's, and is what its version's page shows.
+    the run's, and is what its version's page shows. Where fits have runs of their own, a model is that of its fit,
+    which gets its figures, too.
     """
     models: dict[ModelKind, LimitModel | ReleaseModel | None] = {"limit": limit, "release": release}
     uris: dict[str, str] = {}
     for kind, model in models.items():
         if model is None:
             continue
-        with tempfile.TemporaryDirectory() as folder:
+        fit = (of_fits or {}).get(kind, run)
+        with tempfile.TemporaryDirectory() as folder, fit.again():
             save_model(model, Path(folder))
             card = (cards or {}).get(kind, {})
             for language, text in card.items():
                 Path(folder, CARDS[language]).write_text(text, encoding="utf-8", newline="\n")
                 run.log_text(text, f"cards/{kind}{CARDS[language].removeprefix('model_card')}")
-            uris[kind] = run.log_booster(
+            uris[kind] = fit.log_booster(
                 kind,
                 model.booster,
                 model.features,
@@ -82,6 +85,9 @@ def log_models(
             },
         )
     # After the models: MLflow copies every metric that a run has already to each model logged later.
+    for kind, fit in (of_fits or {}).items():
+        if fit.run_id != run.run_id:
+            fit.log_metrics(metric_names(judged.performance[judged.performance["model"] == kind]))
     run.log_metrics(metric_names(judged.performance))
     run.log_table(judged.performance, "performance.csv")
     if len(judged.by_decile):

@@ -32,7 +32,7 @@ for _name, _value in {
 
 import mlflow  # noqa: E402 (after the environment, see above)
 from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Metric, Param  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.models import ModelSignature  # noqa: E402
 from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer tha
     from pandas import DataFrame
 
     from data.book import Book
+    from features.matrix import Matrix
 
 LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
@@ -136,7 +137,7 @@ class Store:
         point_at(self.uri)
         tagged = {**self.tags, **(tags or {})}
         if mlflow.active_run():
-            started = mlflow.start_run(run_name=name, tags=tagged, nested=True)
+            started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tagged, nested=True)
         elif os.environ.get("MLFLOW_RUN_ID"):
             started = mlflow.start_run()
             for key, value in {**tagged, "mlflow.runName": name}.items():
@@ -235,6 +236,13 @@ class Run:
         for start in range(0, len(entities), METRICS_A_BATCH):
             self.client.log_batch(self.run_id, metrics=entities[start : start + METRICS_A_BATCH])
 
+    def log_steps(self, name: str, values: Sequence[float]) -> None:
+        """Records how a metric went, step by step from 1: MLflow draws the line."""
+        now = int(time.time() * 1000)
+        entities = [Metric(name, float(value), now, step) for step, value in enumerate(values, start=1)]
+        for start in range(0, len(entities), METRICS_A_BATCH):
+            self.client.log_batch(self.run_id, metrics=entities[start : start + METRICS_A_BATCH])
+
     def log_measures(self, prefix: str, measures: Mapping[str, float | None]) -> None:
         """Records measures that are named in prose as metrics with a prefix; an absent one is left out."""
         known = {name: value for name, value in measures.items() if value is not None}
@@ -285,6 +293,30 @@ class Run:
         )
         tag = InputTag("mlflow.data.context", context)
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [tag])])
+
+    def log_matrices(self, digest: str, matrices: Mapping[str, "Matrix"]) -> None:
+        """Records the size of matrices that were read from a book, and the digest of what they were made by."""
+        sizes = {name: matrix.values.shape for name, matrix in matrices.items()}
+        rows = {f"features.{name}.rows": float(size[0]) for name, size in sizes.items()}
+        self.log_metrics(rows | {f"features.{name}.columns": float(size[1]) for name, size in sizes.items()})
+        self.client.set_tag(self.run_id, "features_digest", digest)
+
+    def log_models_used(self, uris: Sequence[str]) -> None:
+        """Records registered models as inputs of the run; any other model is named in the run's parameters alone."""
+        names = [uri.removeprefix("models:/").split("/") for uri in uris if uri.startswith("models:/")]
+        versions = [self.client.get_model_version(*name) for name in names if len(name) == 2]
+        ids = [str(version.source).removeprefix("models:/") for version in versions]
+        self.client.log_inputs(self.run_id, models=[LoggedModelInput(one) for one in ids])
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Takes the run up again, so that models which are logged in the block are its own."""
+        under_way = mlflow.active_run()
+        if under_way is not None and under_way.info.run_id == self.run_id:
+            yield
+        else:
+            with mlflow.start_run(run_id=self.run_id, nested=True):
+                yield
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
         """Keeps a file with the run, in a folder of its artifacts or at their top."""

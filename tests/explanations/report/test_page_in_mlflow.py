@@ -54,7 +54,7 @@ def home(lettered: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Ite
             patch.delenv(name, raising=False)
         store = open_store(home)
         with store.run("run simulated") as run:
-            keep(lettered, folder, figures, run)
+            keep(lettered, folder, figures, run, {"limit": "models:/releasegap-limit/1"})
         with store.run("train limit") as later:
             later.log_metrics({"limit.r2": 0.5})
         yield home
