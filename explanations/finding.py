@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explanations.explanation import Explanation
 from explanations.report.quantities import large_money
-from explanations.report.remedies_section import remedy_name
+from explanations.report.remedies_section import by_paid_out, remedy_name
 
 
 def finding(explanation: Explanation) -> str:
@@ -38,17 +38,16 @@ def _phantom(explanation: Explanation) -> str:
 
 
 def _remedy(explanation: Explanation) -> str:
-    """The remedy that removes most conflicts; nothing where none was measured."""
+    """The remedy by which most of the refused would be paid out; nothing where none was measured."""
     remedies = explanation.summary.get("remedies")
     if not remedies:
         return ""
-    first = remedies[0]
+    # As on the report's first screen: by how many of the refused would then be paid out.
+    first = by_paid_out(remedies)[0]
     lead = "What would help most" if len(remedies) > 1 else "What could be tried"
     bad = "" if first["bad"] is None else f", with {first['bad']:,.0f} more bad loans"
-    return (
-        f"\n{lead}: {remedy_name(explanation.summary, first['remedy']).en}, "
-        f"{first['removed']:,.0f} conflicts fewer ({first['share']:.0%}){bad}."
-    )
+    name = remedy_name(explanation.summary, first["remedy"]).en
+    return f"\n{lead}: {name}: {first['released']:,.0f} of the refused would be paid out{bad}."
 
 
 def _what_causes(explanation: Explanation) -> str:

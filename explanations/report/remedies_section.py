@@ -39,7 +39,7 @@ def remedies_section(subject: Subject) -> Section | None:
 
 def first_remedies(subject: Subject) -> Table | None:
     """The remedies by which most are paid out, of single streams the best alone; None where none were measured."""
-    rows = _rows(subject)
+    rows = by_paid_out(subject.summary.get("remedies", []))
     streams = [row for row in rows if _is_fresh(row)]
     chosen = [row for row in rows if not _is_fresh(row) or row is streams[0]][:FIRST]
     if not chosen:
@@ -72,7 +72,7 @@ def first_remedies(subject: Subject) -> Table | None:
 
 def remedies_table(subject: Subject) -> Table | None:
     """All remedies with what they would do and cost; None where none were measured."""
-    rows = _rows(subject)
+    rows = by_paid_out(subject.summary.get("remedies", []))
     if not rows:
         return None
     columns = [
@@ -114,10 +114,9 @@ def remedy_name(summary: Mapping[str, Any], name: str) -> Text:
     return say(f"remedy.{name}")
 
 
-def _rows(subject: Subject) -> list[dict[str, Any]]:
-    """The remedies, that by which most borrowers get the money first."""
-    found = subject.summary.get("remedies", [])
-    return sorted(found, key=lambda row: (-row["released"], -row["removed"]))
+def by_paid_out(remedies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Remedies of a summary, that by which most borrowers get the money first."""
+    return sorted(remedies, key=lambda row: (-row["released"], -row["removed"]))
 
 
 def _promised(row: Mapping[str, Any]) -> float:

@@ -110,6 +110,8 @@ def test_what_was_found_is_told_on_a_terminal_and_to_a_tracker(simulated: Explan
     lines = finding(simulated).splitlines()
     assert lines[-2].startswith("Phantom limit: ¥")
     assert lines[-1].startswith("What would help most: ")
+    most = max(remedy["released"] for remedy in simulated.summary["remedies"])
+    assert f": {most:,.0f} of the refused would be paid out" in lines[-1]
     metrics, first = finding_metrics(simulated), simulated.summary["remedies"][0]
     assert metrics["phantom.amount"] == simulated.summary["phantom"]["phantom"]
     assert metrics[f"remedies.{first['remedy']}.removed"] == first["removed"]
