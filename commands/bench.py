@@ -137,6 +137,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
     """
     import tempfile
 
+    from data.blocks import engine_of
     from explanations.files import write_explanation
     from training.benchmark import TREES, bare_training, rounds_of, scoring_rate
     from training.registry import log_models
@@ -152,11 +153,15 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
 
     with tempfile.TemporaryDirectory(prefix="releasegap-") as name:
         folder = Path(name)
-        with open_store(folder / "home").run("bench") as tracked, memory:
+        with (
+            engine_of(settings.blocks) as workers,
+            open_store(folder / "home").run("bench") as tracked,
+            memory,
+        ):
             with stage("simulate"):
-                book = stages.simulate(settings, folder / "book", console)
+                book = stages.simulate(settings, folder / "book", console, workers)
             with stage("features"):
-                requests, reviews = stages.matrices(book, settings, console)
+                requests, reviews = stages.matrices(book, settings, console, workers)
             with stage("fit limit"):
                 limit = stages.fit_limit(book, reviews, settings, console)
             with stage("fit release"):
@@ -169,7 +174,17 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
                 log_models(tracked, book, judged, limit, release)
             with stage("explain, causes"):
                 explanation = stages.explain(
-                    book, requests, reviews, limit, limit_score, release, margin, judged, settings, console
+                    book,
+                    requests,
+                    reviews,
+                    limit,
+                    limit_score,
+                    release,
+                    margin,
+                    judged,
+                    settings,
+                    console,
+                    workers,
                 )
             with stage("report"):
                 (folder / "report").mkdir()

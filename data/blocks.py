@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
+import pickle
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeVar
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import Field
 
@@ -75,10 +82,77 @@ class Processes:
         return 0
 
 
+class KeptProcesses:
+    """Processes of this program that are kept from one map to the next, until the context ends.
+
+    To start one takes two or three processor seconds, most of them imports: more than many a map has to do.
+    """
+
+    def __init__(self, most: int = 1, blocks_each: int = 1) -> None:
+        """None started yet; see `Processes`."""
+        self.most, self.blocks_each = most, blocks_each
+        self._started = 0
+        self._pool: ProcessPoolExecutor | None = None
+        self._maps = 0
+
+    def __enter__(self) -> Self:
+        """Makes ready to start them when they are wanted."""
+        self._folder = TemporaryDirectory(prefix="releasegap-")
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Ends them; what is not begun is not done any more."""
+        self._end()
+        self._folder.cleanup()
+
+    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
+        """See `Engine`."""
+        processes = min(self.most, len(blocks) // self.blocks_each)
+        if processes <= 1:
+            yield from map(work, blocks)
+            return
+        if self._pool is None or self._started < processes:
+            self._end()
+            context = multiprocessing.get_context("spawn")
+            self._pool, self._started = ProcessPoolExecutor(processes, context, _end_with_parent), processes
+        self._maps += 1
+        sent = Path(self._folder.name, str(self._maps))
+        # Read by each process once, since it may hold models, and not sent with each block.
+        sent.write_bytes(pickle.dumps(work, pickle.HIGHEST_PROTOCOL))
+        try:
+            yield from self._pool.map(partial(_Given.read_and_done, sent), blocks)
+        finally:
+            sent.unlink(missing_ok=True)
+
+    @property
+    def elsewhere(self) -> int:
+        """None."""
+        return 0
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def _end_with_parent() -> None:
+    """Has a process end with its parent, however that ends; an interruption of both is the parent's to tell."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            multiprocessing.connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 class _Given:
-    """The work of a process that `Processes` started: sent once, since it may hold models, and not with each block."""
+    """The work of a process of this program: given once, since it may hold models, and not with each block."""
 
     work: Callable[[Any], Any]
+    source: Path | None = None
 
     @classmethod
     def take(cls, work: Callable[[Any], Any]) -> None:
@@ -86,6 +160,13 @@ class _Given:
 
     @classmethod
     def done(cls, block: Any) -> Any:
+        return cls.work(block)
+
+    @classmethod
+    def read_and_done(cls, source: Path, block: Any) -> Any:
+        if cls.source != source:
+            cls.take(pickle.loads(source.read_bytes()))
+            cls.source = source
         return cls.work(block)
 
 
@@ -107,6 +188,11 @@ class BlockParameters(Parameters):
     def local(self) -> Processes:
         """Processes of this program, where they are worth their start."""
         return Processes(self.processes or os.cpu_count() or 1, BLOCKS_A_PROCESS)
+
+    @property
+    def kept(self) -> KeptProcesses:
+        """The same, kept from one map to the next."""
+        return KeptProcesses(self.local.most, self.local.blocks_each)
 
 
 @contextmanager
@@ -131,4 +217,5 @@ def engine_of(
         return
     if scheduler is not None:
         raise CallError(f"--scheduler {scheduler} is for --engine dask: name this engine, too.")
-    yield parameters.local
+    with parameters.kept as processes:
+        yield processes

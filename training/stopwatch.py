@@ -15,7 +15,7 @@ _EVERY = 0.2  # seconds between two looks at the memory; one takes about a milli
 
 
 class Stopwatch:
-    """Measures stages one after the other; children that have ended are counted in.
+    """Measures stages one after the other; children are counted in, where there is no /proc when they have ended.
 
     Attributes:
         processor: Processor seconds by stage.
@@ -96,22 +96,26 @@ def own_peak() -> int:
 
 def _resident_of_tree(root: int) -> list[int]:
     """Resident memory (bytes) of a process and of each of its descendants; empty where there is no /proc."""
-    parent: dict[int, int] = {}
-    resident: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The name of the program stands in brackets and may hold anything.
-            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        process = int(stat.parent.name)
-        parent[process], resident[process] = int(fields[1]), int(fields[21]) * resource.getpagesize()
-    tree = [root] if root in resident else []
-    for process in tree:
-        tree += [child for child, of in parent.items() if of == process]
-    return [resident[process] for process in tree]
+    return [int(fields[21]) * resource.getpagesize() for fields in _tree(root)]
 
 
 def _processor_seconds() -> float:
+    """Of this process, of its children that have ended, and of all that its other descendants have used so far."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(part.ru_utime + part.ru_stime for part in used)
+    ticks = sum(int(field) for fields in _tree(os.getpid())[1:] for field in fields[11:15])
+    return sum(part.ru_utime + part.ru_stime for part in used) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _tree(root: int) -> list[list[str]]:
+    """The fields of /proc/…/stat, without number and name, of a process and of each of its descendants."""
+    found: dict[int, list[str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name of the program stands in brackets and may hold anything.
+            found[int(stat.parent.name)] = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+    tree = [root] if root in found else []
+    for process in tree:
+        tree += [child for child, fields in found.items() if int(fields[1]) == process]
+    return [found[process] for process in tree]

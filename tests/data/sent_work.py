@@ -40,3 +40,9 @@ def killed_once(work: Callable[[Any], Any], flag: Path, block: Any) -> Any:
 def other_version(distribution: str) -> str:
     """One of its own in every process."""
     return str(os.getpid())
+
+
+def own_number(block: Any) -> int:
+    """Of the process that does the work."""
+    time.sleep(0.01)
+    return os.getpid()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +24,7 @@ import data.cluster
 import stages
 import workbench
 from commandline import Console
-from data.blocks import HERE, BlockParameters, Engine, Processes, engine_of
+from data.blocks import HERE, BlockParameters, Engine, KeptProcesses, Processes, engine_of
 from data.book import Book, BookWriter, Manifest, write_part
 from data.cluster import Cluster, cluster
 from data.errors import CallError, DataFault
@@ -34,7 +37,7 @@ from models.boosted import Floats
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from settings import Settings, resolved
-from tests.data.sent_work import killed, killed_once, other_version, refused, waited
+from tests.data.sent_work import killed, killed_once, other_version, own_number, refused, waited
 from training.from_book import Judged
 
 NO_OUTAGE: dict[str, list[int]] = {"stream": [], "from_on": [], "until_on": []}
@@ -95,6 +98,66 @@ def test_results_come_in_the_order_of_the_blocks_whichever_is_done_first(
 ) -> None:
     for engine in (HERE, Processes(2), workers):
         assert list(engine.map_blocks(waited, blocks)) == blocks
+
+
+def test_kept_processes_do_map_after_map_and_are_started_once() -> None:
+    with KeptProcesses(2, 4) as engine:
+        assert list(engine.map_blocks(own_number, [None] * 7)) == [os.getpid()] * 7
+        first = set(engine.map_blocks(own_number, [None] * 40))
+        assert list(engine.map_blocks(waited, [0.3, 0.0, 0.1, 0, 0, 0, 0, 0.2])) == [
+            0.3,
+            0.0,
+            0.1,
+            0,
+            0,
+            0,
+            0,
+            0.2,
+        ]
+        again = set(engine.map_blocks(own_number, [None] * 40))
+    assert os.getpid() not in first
+    assert len(first | again) <= 2
+
+
+def test_a_fault_in_a_kept_process_comes_back_and_the_next_map_is_done() -> None:
+    with KeptProcesses(2) as engine:
+        with pytest.raises(DataFault, match=r"^Block 2 is damaged"):
+            list(engine.map_blocks(refused, range(5)))
+        assert list(engine.map_blocks(waited, [0.0] * 3)) == [0.0] * 3
+
+
+def test_kept_processes_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, time\n"
+        "from data.blocks import KeptProcesses\n"
+        "from tests.data.sent_work import own_number\n"
+        "if __name__ == '__main__':\n"
+        "    with KeptProcesses(2) as engine:\n"
+        "        print(*set(engine.map_blocks(own_number, range(20))), flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": root}
+    told = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, cwd=root, env=environment, check=False
+    )
+    kept = [int(number) for number in told.stdout.split()]
+    assert kept, told.stderr
+    limit = time.monotonic() + 20
+    while any(map(_alive, kept)):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_few_blocks_are_under_way_at_once(workers: Cluster) -> None:
