@@ -28,6 +28,7 @@ OnTree = Callable[[int, int], None]
 """Told (trees done, trees in all) as the work goes on."""
 
 _HELD_ROWS: Final = 4_096  # rows of the background that LightGBM itself scores, as a check of all scores
+_ROWS_COUNTED: Final = 1 << 15  # background rows whose codes each thread holds
 _BATCH_CELLS: Final = 1 << 20  # table cells (8 bytes each) held at once, unless a single tree needs more
 
 
@@ -68,9 +69,9 @@ def contributions(
     coding, column, at = coded_splits(trees)
     splits = Splits(column, at)
     found = np.zeros(rows.shape)
-    row_codes, background_codes = (_encoded(values, coding, threads) for values in (rows, background))
+    row_codes = _encoded(rows, coding, threads)
     for trees_done, batch in _batches(bundles):
-        counts = _counted(background_codes, splits, bundles, batch, threads)
+        counts = _counted(background, coding, splits, bundles, batch, threads)
         tables = _tabulated(bundles, batch, counts, threads)
         share(
             (0, len(rows)),
@@ -121,9 +122,8 @@ def background_keys(
     threads = processors()
     background = _checked("background", background, trees.feature_names)
     coding, column, at = coded_splits(trees)
-    codes = _encoded(background, coding, threads)
     for _, batch in _batches(bundles):
-        yield batch, _counted(codes, Splits(column, at), bundles, batch, threads)
+        yield batch, _counted(background, coding, Splits(column, at), bundles, batch, threads)
 
 
 def _on_one_thread(
@@ -153,17 +153,29 @@ def _encoded(values: NDArray[np.float32], coding: Coding, threads: int) -> NDArr
 
 
 def _counted(
-    codes: NDArray[np.uint16], splits: Splits, bundles: Bundles, batch: tuple[int, int], threads: int
+    background: NDArray[np.float32],
+    coding: Coding,
+    splits: Splits,
+    bundles: Bundles,
+    batch: tuple[int, int],
+    threads: int,
 ) -> NDArray[np.int64]:
-    """How many background rows have each key of the batch's bundles."""
+    """How many background rows have each key of the batch's bundles.
+
+    Their codes are made anew for each batch, some rows at a time: all of them would be half as large as the matrix.
+    """
     width = bundles.key_start[batch[1]] - bundles.key_start[batch[0]]
 
     def count(stretch: tuple[int, int]) -> NDArray[np.int64]:
         counts = np.zeros(width, dtype=np.int64)
-        count_keys(codes, splits, bundles, batch, counts, stretch)
+        codes = np.empty((len(coding.missing), min(_ROWS_COUNTED, stretch[1] - stretch[0])), dtype=np.uint16)
+        for begin in range(*stretch, _ROWS_COUNTED):
+            rows = min(_ROWS_COUNTED, stretch[1] - begin)
+            encode(background[begin : begin + rows], coding, codes, (0, rows))
+            count_keys(codes, splits, bundles, batch, counts, (0, rows))
         return counts
 
-    total: NDArray[np.int64] = np.stack(share((0, codes.shape[1]), count, threads)).sum(axis=0)
+    total: NDArray[np.int64] = np.stack(share((0, len(background)), count, threads)).sum(axis=0)
     return total
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 MAX_PATH_FEATURES: Final = 12
 """Most distinct features on the path to a leaf: its table has two to this power rows."""
 _BLOCK: Final = 256  # rows taken at a time: their keys and contributions stay in the first-level cache
+_COUNTED: Final = 2_048  # rows counted at a time: adding up their counts costs little beside them
 _WEIGHT: Final = np.array(
     [
         [
@@ -84,15 +85,26 @@ def count_keys(
     stretch: tuple[int, int],
 ) -> None:
     """Adds to counts (keys of the batch's bundles, end to end) how many rows of a stretch have each key."""
-    keys = np.empty(_BLOCK, dtype=np.uint16)
+    keys = np.empty(_COUNTED, dtype=np.uint16)
+    # Most rows have one key, and a count must be written before it can be read again: four take turns.
+    turns = np.zeros((4, 1 << MAX_PATH_FEATURES), dtype=np.int64)
     base = bundles.key_start[batch[0]]
-    for begin in range(stretch[0], stretch[1], _BLOCK):
-        rows = min(_BLOCK, stretch[1] - begin)
+    for begin in range(stretch[0], stretch[1], _COUNTED):
+        rows = min(_COUNTED, stretch[1] - begin)
         for bundle in range(batch[0], batch[1]):
             _write_keys(codes, splits, bundles, bundle, begin, rows, keys)
-            start = bundles.key_start[bundle] - base
-            for row in range(rows):
-                counts[start + keys[row]] += 1
+            start, end = bundles.key_start[bundle] - base, bundles.key_start[bundle + 1] - base
+            even = rows - rows % 4
+            for row in range(0, even, 4):
+                turns[0, keys[row]] += 1
+                turns[1, keys[row + 1]] += 1
+                turns[2, keys[row + 2]] += 1
+                turns[3, keys[row + 3]] += 1
+            for row in range(even, rows):
+                turns[0, keys[row]] += 1
+            for key in range(end - start):
+                counts[start + key] += turns[0, key] + turns[1, key] + turns[2, key] + turns[3, key]
+            turns[:, : end - start] = 0
 
 
 @njit(cache=True, nogil=True)
