@@ -132,6 +132,17 @@ class Book:
         Raises:
             DataFault: The book has no such table, or the part is missing or damaged.
         """
+        frame: pd.DataFrame = self.rows(name, block, columns, borrowers).to_pandas(date_as_object=False)
+        return frame
+
+    def rows(
+        self,
+        name: str,
+        block: int = 0,
+        columns: Sequence[str] | None = None,
+        borrowers: NDArray[np.int64] | None = None,
+    ) -> pa.Table:
+        """The same as Arrow has it."""
         part = self.path / part_of(name, block)
         if not part.is_file():
             raise DataFault(
@@ -144,8 +155,7 @@ class Book:
         if borrowers is not None:
             # Sorted out before rows become pandas' own, which takes longer than to read them.
             read = read.filter(pa.array(np.isin(read["borrower_id"].to_numpy(), borrowers)))
-        frame: pd.DataFrame = read.to_pandas(date_as_object=False)
-        return frame
+        return read
 
     def whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All parts of a table, in the order of the blocks."""

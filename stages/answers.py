@@ -10,7 +10,9 @@ from settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from data.blocks import Engine
     from data.book import Book
@@ -132,11 +134,28 @@ def add_recourse(
     return with_recourse(explanation, found, trials)
 
 
+def tried_requests(
+    book: Book, decided: pd.DataFrame, members: Cohorts, settings: Settings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The requests in conflict, and of the reference, on which remedies are tried; none where the book has no dates."""
+    import numpy as np
+
+    from explanations.remedies.trials import looked_at
+
+    def of(cohort: NDArray[np.bool_]) -> NDArray[np.int64]:
+        if not book.dated:
+            return np.empty(0, dtype=np.int64)
+        ids = decided.loc[cohort, "request_id"].to_numpy(np.int64)
+        return looked_at(book, ids, settings.explanations.remedies.requests)
+
+    return of(members.conflict), of(members.reference)
+
+
 def add_remedies(
     explanation: Explanation,
     evidence: Evidence,
-    book: Book,
     members: Cohorts,
+    tried: tuple[NDArray[np.int64], NDArray[np.int64]],
     ledger: Ledger | None,
     settings: Settings,
     console: Console,
@@ -150,7 +169,6 @@ def add_remedies(
     from explanations.remedies.trials import (
         REPLAYED,
         Asked,
-        looked_at,
         with_fresh_stream,
         with_looser_cutoff,
         with_remedies,
@@ -174,15 +192,11 @@ def add_remedies(
     if ledger is None or explanation.lag_audit is None:
         looser = with_looser_cutoff(explanation.conflicts, chosen.cutoff_factor)
         return with_remedies(explanation, looser, asked, settings.explanations)
-    ids = [
-        looked_at(book, decided.loc[rows, "request_id"].to_numpy(), chosen.requests)
-        for rows in (members.conflict, members.reference)
-    ]
-    with console.step("Trying the remedies", book.blocks) as move:
-        again = ledger.without(np.concatenate(ids), REPLAYED, workers, console.track(move))
-        released = decided[decided["request_id"].isin(ids[1])].reset_index(drop=True)
+    with console.step("Trying the remedies", ledger.book.blocks) as move:
+        again = ledger.without(np.concatenate(tried), REPLAYED, workers, console.track(move))
+        released = decided[decided["request_id"].isin(tried[1])].reset_index(drop=True)
         fresh = lag_audit(
-            book, released, ledger.limit, ledger.release, ledger.features, ledger.models, workers
+            ledger.book, released, ledger.limit, ledger.release, ledger.features, ledger.models, workers
         )
     parts = [
         again.rename(columns={"cause": "remedy"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,9 @@ from data.errors import CallError
 from settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from data.blocks import Engine
     from data.book import Book
     from features.matrix import Kind, Matrix
@@ -79,3 +84,23 @@ def matrices(
             console.track(move),
             first_month_of_reviews(settings.training.periods, settings.models.favoured.window_days),
         )
+
+
+@contextmanager
+def excerpt_of(book: Book, borrowers: NDArray[np.int64], console: Console, engine: Engine) -> Iterator[Book]:
+    """The book of some borrowers alone, for stages that read them again and again; the same rows, read once for all.
+
+    It is the book itself where it has no dates, and where workers elsewhere might not see a folder of this machine.
+    """
+    if not book.dated or engine.elsewhere or not len(borrowers):
+        yield book
+        return
+    from contextlib import ExitStack
+
+    from data.excerpt import excerpt
+
+    with ExitStack() as open_until_the_end:
+        with console.step("Picking out the borrowers in conflict", book.blocks) as move:
+            found = excerpt(book, borrowers, engine, console.track(move))
+            part = open_until_the_end.enter_context(found)
+        yield part

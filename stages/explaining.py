@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from settings import Settings, used
-from stages.answers import add_diagnostics, add_phantom, add_reasons, add_recourse, add_remedies
+from stages.answers import (
+    add_diagnostics,
+    add_phantom,
+    add_reasons,
+    add_recourse,
+    add_remedies,
+    tried_requests,
+)
+from stages.books import excerpt_of
 from stages.causes import audit_lag, ledger_of, split_causes
 from stages.models import cohorts
 from stages.monitoring import baseline_of
@@ -40,6 +48,8 @@ def explain(
     """Conflicts, contrast, causes and all that the report tells."""
     from dataclasses import replace
 
+    import numpy as np
+
     from explanations.causes.tables import with_causes
     from explanations.explain import Evidence, explain
     from explanations.recourse.levers import offers_of
@@ -70,23 +80,27 @@ def explain(
     with console.step("Explaining every conflict", trees) as move:
         explanation = explain(evidence, settings.explanations, move, engine or settings.blocks.local)
     ids = explanation.conflicts["request_id"].to_numpy()
-    ledger = ledger_of(book, reviews, limit_score, limit, release, settings)
-    causes = split_causes(ledger, ids, console, engine or settings.blocks.local)
-    audit = audit_lag(book, decided, limit, release, explanation, settings, console, engine)
-    checked = checked_causes(book, requests, decided, members, causes, limit, release, settings, console)
-    told = with_causes(explanation, causes, audit, checked, settings.explanations)
-    told = with_rules(told, settings.explanations)
-    told = add_remedies(told, evidence, book, members, ledger, settings, console, engine)
-    told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
-    told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
-    if audit is not None:
-        offers = offers_of(requests.keys)
-        told = add_recourse(told, book, offers, audit, limit, release, settings, console, engine)
-    baseline = baseline_of(evidence, book, members, margin, limit, settings, console, engine)
-    told = add_diagnostics(
-        replace(told, baseline=baseline), evidence, book, members, margin, settings, console
-    )
-    return add_timelines(told, book, console, engine or settings.blocks.local)
+    tried = tried_requests(book, decided, members, settings)
+    again = members.conflict | decided["request_id"].isin(np.concatenate(tried)).to_numpy()
+    engine = engine or settings.blocks.local
+    with excerpt_of(book, decided["borrower_id"].to_numpy()[again], console, engine) as part:
+        ledger = ledger_of(part, reviews, limit_score, limit, release, settings)
+        causes = split_causes(ledger, ids, console, engine)
+        audit = audit_lag(part, decided, limit, release, explanation, settings, console, engine)
+        checked = checked_causes(book, requests, decided, members, causes, limit, release, settings, console)
+        told = with_causes(explanation, causes, audit, checked, settings.explanations)
+        told = with_rules(told, settings.explanations)
+        told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
+        told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
+        told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
+        if audit is not None:
+            offers = offers_of(requests.keys)
+            told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
+        baseline = baseline_of(evidence, book, members, margin, limit, settings, console, engine)
+        told = add_diagnostics(
+            replace(told, baseline=baseline), evidence, book, members, margin, settings, console
+        )
+        return add_timelines(told, part, console, engine)
 
 
 def add_timelines(
