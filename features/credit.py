@@ -22,20 +22,22 @@ def bureau(
     nothing = np.zeros(len(stream.events.occurred), dtype=np.float32)
     last_day = latest(stream.events, borrowers, days, nothing).last_day
     counts = _loans(stream, borrowers, days, parameters) | _trouble(stream, borrowers, days, parameters)
-    enquiries = stream.of("enquiry").events
+    enquiries = stream.events_of("enquiry")
     for name in ("bureau_enq_1m", "bureau_enq_3m", "bureau_enq_6m"):
         counts[name] = _count(enquiries, borrowers, days, name)
     known = np.where(np.isnan(last_day), np.float32(np.nan), np.float32(1))
     return {name: values * known for name, values in counts.items()} | {
         "bureau_data_age": (days - last_day).astype(np.float32),
-        "card_utilization": _card_utilization(stream.of("card_statement"), borrowers, days, parameters),
-        **_file(stream.of("file_opened", "loan_opened").events, borrowers, days, parameters),
+        "card_utilization": _card_utilization(
+            stream.of("card_statement", columns=("card_utilization",)), borrowers, days, parameters
+        ),
+        **_file(stream.events_of("file_opened", "loan_opened"), borrowers, days, parameters),
     }
 
 
 def agency(stream: Stream, borrowers: NDArray[np.int64], days: Days) -> dict[str, Values]:
     """What the licensed agency shows as of each day; it answers for everyone, so nothing shown is zero."""
-    applications, loans = stream.of("application").events, stream.of("loan").events
+    applications, loans = stream.events_of("application"), stream.events_of("loan")
     return {
         "mp_apps_7d": _count(applications, borrowers, days, "mp_apps_7d"),
         "mp_apps_30d": _count(applications, borrowers, days, "mp_apps_30d"),
@@ -51,10 +53,10 @@ def _count(events: Events, borrowers: NDArray[np.int64], days: Days, name: str) 
 def _loans(
     stream: Stream, borrowers: NDArray[np.int64], days: Days, parameters: FeatureParameters
 ) -> dict[str, Values]:
-    opened = stream.of("loan_opened")
+    opened = stream.of("loan_opened", columns=("amount",))
     kept_per_day = parameters.bureau_balance_decay ** (1 / DAYS_A_MONTH)
     all_opened = window(opened.events, borrowers, days, EVER, opened.values["amount"], kept_per_day)
-    closed = window(stream.of("loan_closed").events, borrowers, days, EVER)
+    closed = window(stream.events_of("loan_closed"), borrowers, days, EVER)
     return {
         "bureau_lenders": np.maximum(all_opened.count - closed.count, np.float32(0)),
         "bureau_unsecured_bal": all_opened.total,
@@ -65,7 +67,7 @@ def _loans(
 def _trouble(
     stream: Stream, borrowers: NDArray[np.int64], days: Days, parameters: FeatureParameters
 ) -> dict[str, Values]:
-    overdue = stream.of("delinquency")
+    overdue = stream.of("delinquency", columns=("dpd",))
     two_years = own_catalogue()["bureau_dpd_max_24m"].days
     worst = window(overdue.events, borrowers, days, two_years, overdue.values["dpd"]).most
     second_stage = overdue.events.only(overdue.values["dpd"] >= parameters.second_stage_days)

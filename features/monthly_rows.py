@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from numpy import int64
 from numpy.typing import NDArray
 
 from features.catalogue import days_of
 from features.streams import Stream
-from features.windows import Days, Latest, Values, latest
+from features.windows import Days, Latest, Values, ends, latest
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,11 @@ class MonthlyRows:
         """
         values = self.stream.values[column] if isinstance(column, str) else column
         oldest = days_of(skipped + months + self.gap_months)
-        return latest(self.stream.events, self.borrowers, self.days, values, months, skipped, oldest)
+        return latest(
+            self.stream.events, self.borrowers, self.days, values, months, skipped, oldest, self._end
+        )
+
+    @cached_property
+    def _end(self) -> NDArray[int64]:
+        """Where the rows of each reading end: looked for once for all that is read of them."""
+        return ends(self.stream.events, self.borrowers, self.days)

@@ -74,7 +74,7 @@ def _review(streams: Streams, borrowers: NDArray[np.int64], days: Days) -> Lates
 def _repayment(ledger: Stream, borrowers: NDArray[np.int64], dates: Days) -> dict[str, Values]:
     catalogue = own_catalogue()
     dpd = ledger.values["dpd"]
-    statements = ledger.only(ledger.values["draw_amount"] == 0)
+    statements = ledger.only(ledger.values["draw_amount"] == 0, ("dpd",))
     late = statements.events.only(statements.values["dpd"] > 0)
     last_late = window(late, borrowers, dates, EVER).last_day
     since_late = np.where(np.isnan(last_late), EVER, dates - last_late).astype(np.int32)

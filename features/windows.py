@@ -35,8 +35,8 @@ class Events:
 
     def only(self, kept: NDArray[np.bool_]) -> Events:
         """The events where `kept` is true."""
-        before = np.concatenate(([0], np.cumsum(kept)))
-        return Events(before[self.offsets], self.occurred[kept], self.visible[kept])
+        places = np.flatnonzero(kept)
+        return Events(np.searchsorted(places, self.offsets), self.occurred[places], self.visible[places])
 
     def of_each(self, borrowers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """All events of some borrowers (by position), again for each time that one is named.
@@ -120,6 +120,7 @@ def latest(
     rows: int = 1,
     skipped: int = 0,
     oldest: int | np.int32 = EVER,
+    end: NDArray[np.int64] | None = None,
 ) -> Latest:
     """Statistics of the latest visible rows.
 
@@ -131,11 +132,20 @@ def latest(
         rows: How many of the latest rows to read.
         skipped: How many still later rows to pass over first.
         oldest: Rows this many days old and older are not read.
+        end: What `ends` gives for the same queries, where it is at hand.
     """
     out = np.empty((7, len(as_of)), dtype=np.float32)
-    arrays = (events.offsets, events.occurred, events.visible, values, borrowers, as_of)
+    end = ends(events, borrowers, as_of) if end is None else end
+    arrays = (events.offsets, events.occurred, events.visible, values, borrowers, as_of, end)
     _latest(*arrays, rows, skipped, np.int64(oldest), out)
     return Latest(*out)
+
+
+def ends(events: Events, borrowers: NDArray[np.int64], as_of: Days) -> NDArray[np.int64]:
+    """Place of the first event of each query's borrower that is later than its day."""
+    out = np.empty(len(as_of), dtype=np.int64)
+    _ends(events.offsets, events.occurred, borrowers, as_of, out)
+    return out
 
 
 @numba.njit(cache=True)
@@ -178,11 +188,18 @@ def _window(offsets, occurred, visible, values, borrowers, as_of, since, log_kep
 
 
 @numba.njit(cache=True)
-def _latest(offsets, occurred, visible, values, borrowers, as_of, rows, skipped, oldest, out):  # type: ignore[no-untyped-def]
+def _ends(offsets, occurred, borrowers, as_of, out):  # type: ignore[no-untyped-def]
+    for query in range(len(as_of)):
+        begin, end = offsets[borrowers[query]], offsets[borrowers[query] + 1]
+        out[query] = _after(occurred, begin, end, as_of[query])
+
+
+@numba.njit(cache=True)
+def _latest(offsets, occurred, visible, values, borrowers, as_of, end, rows, skipped, oldest, out):  # type: ignore[no-untyped-def]
     for query in range(len(as_of)):
         begin = offsets[borrowers[query]]
         today = as_of[query]
-        row = _after(occurred, begin, offsets[borrowers[query] + 1], today) - 1
+        row = end[query] - 1
         seen, count, mean, squares, most = 0, 0, 0.0, 0.0, np.nan
         last, last_day = np.nan, np.nan
         while row >= begin and seen < skipped + rows and today - occurred[row] < oldest:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from data.book import Book, BookWriter, Manifest, open_book
@@ -35,6 +36,19 @@ class MemoryBook:
         wanted = list(frame.columns) if columns is None else list(columns)
         self.asked |= {(name, column) for column in wanted}
         return frame[wanted]
+
+    def rows(
+        self,
+        name: str,
+        block: int = 0,
+        columns: Sequence[str] | None = None,
+        borrowers: np.ndarray | None = None,
+    ) -> pa.Table:
+        frame = self.table(name, block, columns, borrowers)
+        schema = DATED_TABLES[name].arrow_schema()
+        return pa.Table.from_pandas(
+            frame, pa.schema([schema.field(column) for column in frame]), preserve_index=False
+        )
 
 
 def frame_of(table: str, rows: Sequence[Sequence[Any]], columns: str) -> pd.DataFrame:
