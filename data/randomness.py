@@ -11,6 +11,7 @@ import hashlib
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
@@ -20,9 +21,7 @@ Whole = NDArray[np.int64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
-
-_WHOLE_STEPS = 2
-"""Steps of a Poisson count that are taken for all rows at once, before the few with more go on alone."""
+_NO_EVENT = np.zeros(1, dtype=np.uint64)
 
 
 class Draws:
@@ -47,16 +46,10 @@ class Draws:
         """
         who = self._who if rows is None else self._who[rows]
         key = np.uint64((_stream_key(self._seed, stream) + month * 0xD1B54A32D192ED03) % 2**64)
-        bits = _mixed(who ^ key)
-        if np.ndim(index) or index:
-            with np.errstate(over="ignore"):
-                bits += (np.asarray(index, dtype=np.int64).astype(np.uint64) + np.uint64(1)) * _FIRST
-        _mixed(bits)
-        bits >>= np.uint64(11)
-        result = bits.astype(np.float64)
-        result += 0.5
-        result *= 2.0**-53
-        return result
+        if not (np.ndim(index) or index):
+            return np.asarray(_uniform(who, key, _NO_EVENT, 0))
+        event = np.atleast_1d(np.asarray(index, dtype=np.int64)).astype(np.uint64)
+        return np.asarray(_uniform(who, key, (event + np.uint64(1)) * _FIRST, int(np.ndim(index) > 0)))
 
     def normal(
         self, stream: str, month: int = 0, index: ArrayLike = 0, rows: NDArray[np.integer] | None = None
@@ -68,22 +61,7 @@ class Draws:
 
 def poisson(uniform: Floats, rate: Floats) -> Whole:
     """Poisson counts by inversion: for one uniform number the count grows with the rate."""
-    count = np.zeros(len(uniform), dtype=np.int64)
-    term = np.exp(-rate)
-    below = term.copy()
-    for k in range(1, _WHOLE_STEPS + 1):
-        count += uniform > below
-        term *= rate / k
-        below += term
-    # Few rows go on from here; a term of zero ends the sum where rounding keeps it below the uniform number.
-    rows = np.flatnonzero(uniform > below)
-    while len(rows):
-        k += 1
-        count[rows] += 1
-        term[rows] *= rate[rows] / k
-        below[rows] += term[rows]
-        rows = rows[(uniform[rows] > below[rows]) & (term[rows] > 0)]
-    return count
+    return np.asarray(_poisson(uniform, rate, np.exp(-rate)))
 
 
 def binomial(uniform: Floats, trials: Floats, chance: Floats) -> Floats:
@@ -115,15 +93,43 @@ def repeated(counts: Whole) -> tuple[Whole, Whole]:
     return rows, np.arange(len(rows)) - first[rows]
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The SplitMix64 finaliser, in place."""
-    with np.errstate(over="ignore"):
-        bits ^= bits >> np.uint64(30)
-        bits *= _FIRST
-        bits ^= bits >> np.uint64(27)
-        bits *= _SECOND
-        bits ^= bits >> np.uint64(31)
-    return bits
+@njit(cache=True, nogil=True)
+def _uniform(
+    who: NDArray[np.uint64], key: np.uint64, event: NDArray[np.uint64], step: int
+) -> NDArray[np.float64]:
+    """The uniform number of each key; `event` tells its events apart, one a row (`step` 1) or one for all (0)."""
+    result = np.empty(len(who))
+    for row in range(len(who)):
+        bits = _mixed(_mixed(who[row] ^ key) + event[row * step])
+        result[row] = (np.float64(bits >> np.uint64(11)) + 0.5) * 2.0**-53
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _poisson(
+    uniform: NDArray[np.float64], rate: NDArray[np.float64], none: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Poisson counts; `none` is the chance of none of each."""
+    count = np.zeros(len(uniform), dtype=np.int64)
+    for row in range(len(uniform)):
+        k, term, below = 0, none[row], none[row]
+        while uniform[row] > below:
+            k += 1
+            term *= rate[row] / k
+            below += term
+            # A term of zero ends the sum where rounding keeps it below the uniform number.
+            if k > 2 and not term > 0:
+                break
+        count[row] = k
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _mixed(bits: np.uint64) -> np.uint64:
+    """The SplitMix64 finaliser."""
+    bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
+    bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
+    return bits ^ (bits >> np.uint64(31))
 
 
 @lru_cache(maxsize=1024)

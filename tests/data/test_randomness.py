@@ -1,5 +1,7 @@
 """Invariant: a number depends on its key alone, and the numbers follow their distribution."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -79,3 +81,28 @@ def test_binomial_counts_are_the_quantiles_of_their_distribution() -> None:
     found = binomial(uniform, trials, chance)
     np.testing.assert_array_equal(found, stats.binom.ppf(uniform, trials, chance))
     np.testing.assert_array_equal(found[1], binomial(uniform[1], trials, chance))
+
+
+@pytest.mark.parametrize(("month", "index"), [(0, 0), (7, 0), (-11, 3), (24, 1000)])
+def test_a_number_is_the_hash_of_its_key_whatever_computes_it(month: int, index: int) -> None:
+    whole = 2**64
+
+    def mixed(bits: int) -> int:
+        bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 % whole
+        bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB % whole
+        return bits ^ (bits >> 31)
+
+    def number(who: int) -> float:
+        digest = hashlib.blake2b(b"9/rain", digest_size=8).digest()
+        key = (int.from_bytes(digest, "little") + month * 0xD1B54A32D192ED03) % whole
+        bits = mixed(who * 0x9E3779B97F4A7C15 % whole ^ key)
+        if index:
+            bits = (bits + (index + 1) * 0xBF58476D1CE4E5B9) % whole
+        return ((mixed(bits) >> 11) + 0.5) * 2.0**-53
+
+    who = [0, 1, 17, 10**9, 2**62 + 5]
+    expected = [number(one) for one in who]
+    assert Draws(9, who).uniform("rain", month, index).tolist() == expected
+    if index:
+        each = np.full(len(who), index)
+        assert Draws(9, who).uniform("rain", month, each).tolist() == expected
