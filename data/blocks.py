@@ -52,6 +52,9 @@ class Engine(Protocol):
     def elsewhere(self) -> int:
         """Threads that other programs work with at once; 0 where this program does all the work."""
 
+    def rest(self) -> None:
+        """Lets go of the memory of this machine that waiting workers hold, about half a GiB each."""
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -81,6 +84,9 @@ class Processes:
         """None."""
         return 0
 
+    def rest(self) -> None:
+        """Nothing is held: processes end with the map."""
+
 
 class KeptProcesses:
     """Processes of this program that are kept from one map to the next, until the context ends.
@@ -102,7 +108,7 @@ class KeptProcesses:
 
     def __exit__(self, *raised: object) -> None:
         """Ends them; what is not begun is not done any more."""
-        self._end()
+        self.rest()
         self._folder.cleanup()
 
     def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
@@ -112,7 +118,7 @@ class KeptProcesses:
             yield from map(work, blocks)
             return
         if self._pool is None or self._started < processes:
-            self._end()
+            self.rest()
             context = multiprocessing.get_context("spawn")
             self._pool, self._started = ProcessPoolExecutor(processes, context, _end_with_parent), processes
         self._maps += 1
@@ -129,7 +135,8 @@ class KeptProcesses:
         """None."""
         return 0
 
-    def _end(self) -> None:
+    def rest(self) -> None:
+        """Ends them; the next map starts them anew."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None

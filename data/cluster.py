@@ -63,6 +63,9 @@ class Cluster:
         with _reached():
             return sum(self.client.nthreads().values())
 
+    def rest(self) -> None:
+        """Nothing is let go: a worker's memory is its cluster's own."""
+
     def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
         """See `Engine`: some blocks are sent ahead, the next one when the first of them is taken.
 

@@ -115,6 +115,9 @@ def test_kept_processes_do_map_after_map_and_are_started_once() -> None:
             0.2,
         ]
         again = set(engine.map_blocks(own_number, [None] * 40))
+        engine.rest()
+        assert not any(map(_alive, first | again))
+        assert not first & set(engine.map_blocks(own_number, [None] * 40))
     assert os.getpid() not in first
     assert len(first | again) <= 2
 
