@@ -58,7 +58,7 @@ def log_models(
             card = (cards or {}).get(kind, {})
             for language, text in card.items():
                 Path(folder, CARDS[language]).write_text(text, encoding="utf-8", newline="\n")
-                run.log_text(text, f"cards/{kind}{CARDS[language].removeprefix('model_card')}")
+                fit.log_text(text, f"cards/{kind}{CARDS[language].removeprefix('model_card')}")
             uris[kind] = fit.log_booster(
                 kind,
                 model.booster,

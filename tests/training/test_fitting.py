@@ -6,6 +6,7 @@ from scipy.special import expit
 from sklearn.metrics import r2_score, roc_auc_score
 
 from data.errors import DataFault
+from data.sampling import spread_places
 from models.trees import trees_of
 from tests.training.small_fit import CALIBRATE, ORIGIN, SMALL
 from training.fitting import Columns, Labelled, fit_limit, fit_release
@@ -201,10 +202,11 @@ def test_of_many_stopping_rows_some_spread_evenly_choose_the_number_of_trees() -
     values, odds = applicants(6000, seed=5)
     train = Labelled(values[:2000], odds[:2000])
     later = Labelled(values[2000:], odds[2000:])
-    every_other = Labelled(later.values[::2], later.label[::2])
+    at = spread_places(4000, 2000)
+    spread = Labelled(later.values[at], later.label[at])
     thinned = SMALL.model_copy(update={"stopping_rows": 2000})
     seen: list[list[float]] = []
-    for rows, parameters in ((later, thinned), (every_other, SMALL), (later, SMALL)):
+    for rows, parameters in ((later, thinned), (spread, SMALL), (later, SMALL)):
         scores: list[float] = []
 
         def follow(done: int, most: int, score: float, scores: list[float] = scores) -> None:
