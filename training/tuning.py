@@ -271,11 +271,7 @@ def tune(
         if not done:
             study.enqueue_trial(as_they_are(search))
         trial = study.ask(distributions)
-        try:
-            _try(search, study, trial)
-        except BaseException:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            raise
+        _try(search, study, trial)  # one that is cut off, by whatever, is cleared away when the study is opened again
         ended(trials_of(study)[-1])
 
 
