@@ -86,6 +86,24 @@ class Book:
         return hashlib.sha256("\n".join([self.manifest.source, *lines]).encode()).hexdigest()
 
     @property
+    def currency(self) -> str:
+        """What its amounts are in: as its mapping says, RMB of a simulated book."""
+        return str((self.manifest.mapping or {}).get("currency", "RMB"))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of the book that they were made from, JSON-ready."""
+        manifest = self.manifest
+        return {
+            "book_digest": self.digest,
+            "source": manifest.source,
+            "scenario": manifest.scenario,
+            "seed": manifest.seed,
+            "borrowers": manifest.rows["borrowers"],
+            "currency": self.currency,
+        }
+
+    @property
     def ancestors(self) -> tuple[str, ...]:
         """Digests of the books that it was before news was appended, the latest first."""
         return tuple(str(append["to"]) for append in reversed(self.manifest.appends))

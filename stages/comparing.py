@@ -477,19 +477,14 @@ def _stability(book: Book, matrix: Matrix, scores: dict[str, Floats], settings: 
 def _summary(
     kind: str, book: Book, champion: Judged, challenger: Judged, settings: Settings
 ) -> dict[str, Any]:
-    manifest, members = book.manifest, (champion.cohorts, challenger.cohorts)
+    members = champion.cohorts, challenger.cohorts
     rows, both = members[0].judged, members[0].conflict & members[1].conflict
     dates = champion.decided.loc[rows, "requested_on"] if book.dated else None
     parameters = {"governance": settings.governance.model_dump(mode="json")}
     parameters |= {"economics": settings.economics.model_dump(mode="json")}
     return {
         "kind": kind,
-        "book_digest": book.digest,
-        "source": manifest.source,
-        "scenario": manifest.scenario,
-        "seed": manifest.seed,
-        "borrowers": manifest.rows["borrowers"],
-        "currency": (manifest.mapping or {}).get("currency", "RMB"),
+        **book.facts,
         "period": {
             "from": None if dates is None else f"{dates.min():%Y-%m-%d}",
             "to": None if dates is None else f"{dates.max():%Y-%m-%d}",

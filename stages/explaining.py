@@ -134,14 +134,8 @@ def _about(book: Book, limit: LimitModel, release: ReleaseModel, settings: Setti
     from importlib.metadata import version
 
     packages = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "scikit-learn", "shap")
-    manifest = book.manifest
     return {
-        "source": manifest.source,
-        "seed": manifest.seed,
-        "scenario": manifest.scenario,
-        "borrowers": manifest.rows["borrowers"],
-        "currency": (manifest.mapping or {}).get("currency", "RMB"),
-        "book_digest": book.digest,
+        **book.facts,
         "models": {"limit": limit.digest, "release": release.digest},
         "parameters": used(settings, book, limit, release),
         "trained_on": {"limit": limit.origin.book_digest, "release": release.origin.book_digest},

@@ -84,7 +84,7 @@ def about_limits(book: Book, day: pd.Timestamp, release: ReleaseModel, settings:
         "on": f"{day:%Y-%m-%d}",
         "book_digest": book.digest,
         "borrowers": book.manifest.rows["borrowers"],
-        "currency": (book.manifest.mapping or {}).get("currency", "RMB"),
+        "currency": book.currency,
         "release_model": release.digest,
         "parameters": named | {f"explanations.phantom.{name}": value for name, value in phantom.items()},
     }

@@ -271,7 +271,9 @@ def tune(
         if not done:
             study.enqueue_trial(as_they_are(search))
         trial = study.ask(distributions)
-        _try(search, study, trial)  # one that is cut off, by whatever, is cleared away when the study is opened again
+        _try(
+            search, study, trial
+        )  # one that is cut off, by whatever, is cleared away when the study is opened again
         ended(trials_of(study)[-1])
 
 

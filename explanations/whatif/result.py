@@ -33,15 +33,9 @@ class WhatIf:
 
 def of_book(book: Book, decisions: pd.DataFrame) -> dict[str, Any]:
     """What is told of the book, and of the period of the requests that are decided on."""
-    manifest = book.manifest
     days = decisions["requested_on"] if "requested_on" in decisions and len(decisions) else None
     return {
-        "book_digest": book.digest,
-        "source": manifest.source,
-        "scenario": manifest.scenario,
-        "seed": manifest.seed,
-        "borrowers": manifest.rows["borrowers"],
-        "currency": (manifest.mapping or {}).get("currency", "RMB"),
+        **book.facts,
         "counts": {"requests": len(decisions)},
         "period": {} if days is None else {"from": f"{days.min():%Y-%m-%d}", "to": f"{days.max():%Y-%m-%d}"},
     }

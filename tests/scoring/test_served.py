@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ from features.catalogue import own_catalogue
 from scoring.carried import RULES
 from settings import Settings
 from tests.scoring.conftest import QUIET, Done
+from tests.served import DIRECT, served
 from training.home import database, sqlite_uri
 from training.tracking import MlflowException, mlflow
 
@@ -193,77 +190,35 @@ def test_data_that_do_not_allow_a_decision_refuse_and_say_so(
 def test_the_model_is_served_over_http(
     done: Done, rows: pd.DataFrame, decided: pd.DataFrame, tmp_path: Path
 ) -> None:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        done.models["decision"],
-        "--env-manager",
-        "local",
-    ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # as in an active environment
     environment = {"PATH": path, "HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment |= {"MLFLOW_TRACKING_URI": done.store.uri, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/ping", server, tmp_path / "log")
+    words = ["models", "serve", "-m", done.models["decision"], "--env-manager", "local"]
+    with served(words, "ping", tmp_path, environment) as address:
         some = rows[:20].assign(requested_on=rows["requested_on"][:20].dt.strftime("%Y-%m-%d"))
         asked = {
             "dataframe_split": json.loads(some.to_json(orient="split", index=False, double_precision=15))
         }
-        said = pd.DataFrame(json.loads(_post(port, asked))["predictions"])
+        said = pd.DataFrame(json.loads(_post(address, asked))["predictions"])
         pd.testing.assert_frame_equal(said, decided[:20], check_dtype=False, rtol=1e-9)
         asked["dataframe_split"] = json.loads(
             some.drop(columns="dti_ratio").to_json(orient="split", index=False)
         )
         with pytest.raises(urllib.error.HTTPError) as raised:
-            _post(port, asked)
+            _post(address, asked)
         assert raised.value.code == 400
         assert "dti_ratio" in json.loads(raised.value.read())["message"]
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=60)
 
 
 def _version(done: Done, kind: str) -> Any:
     return done.store.client.get_model_version(*done.models[kind].removeprefix("models:/").split("/"))
 
 
-def _post(port: int, asked: dict[str, Any]) -> bytes:
+def _post(address: str, asked: dict[str, Any]) -> bytes:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations",
+        f"{address}/invocations",
         json.dumps(asked).encode(),
         {"Content-Type": "application/json"},
     )
-    with _DIRECT.open(request, timeout=60) as answered:
+    with DIRECT.open(request, timeout=60) as answered:
         return bytes(answered.read())
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 180
-    while time.monotonic() < until:
-        assert server.poll() is None, log.read_text()
-        try:
-            with _DIRECT.open(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"the server does not answer: {log.read_text()}")
-
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
