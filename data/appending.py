@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.book import APPENDED, Book, BookWriter, open_book, part_of, sha256, write_part
+from data.book import APPENDED, MANIFEST, Book, BookWriter, open_book, part_of, sha256, write_part
 from data.check import faults_of_blocks
 from data.errors import CallError, DataFault
 from data.months import month_index, to_days
@@ -52,16 +52,18 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
     Args:
         book: The book.
         folder: Where the news lies (see `read_news`).
-        out: Folder of the grown book; the book's own is replaced as a whole when the new one is.
+        out: Folder of the grown book; the book's own, or what it grew into before, is replaced as a whole when the
+            new one is.
 
     Raises:
-        CallError: The book has no dates, or the folder holds no news.
+        CallError: The book has no dates, the folder holds no news, or another book stands at `out`.
         DataFault: A row is not as its schema says, stands in the book already, or does not fit the rest of it.
     """
     if not book.dated:
         raise CallError(
             f"{book.path} has no dates, one row a client: import the file again with its new rows."
         )
+    _refuse_other_book(book, out)
     news = read_news(folder)
     at = _places(book, news)
     blocks = np.unique(
@@ -111,6 +113,18 @@ def blocks_of(book: Book, borrowers: Ids) -> Iterator[tuple[int, Ids]]:
         here = held[np.isin(held, borrowers)]
         if len(here):
             yield block, here
+
+
+def _refuse_other_book(book: Book, out: Path) -> None:
+    """Refuses to write over a book that is neither this one nor has grown from it."""
+    if not (out / MANIFEST).is_file():
+        return
+    there = open_book(out)
+    if book.digest not in (there.digest, *there.ancestors):
+        raise CallError(
+            f"{out} is a book (digest {there.digest[:12]}) that has not grown from {book.path}; name another folder for "
+            "the grown one."
+        )
 
 
 def _places(book: Book, news: News) -> dict[str, NDArray[np.int64]]:

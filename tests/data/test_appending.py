@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def test_a_book_can_be_replaced_by_the_grown_one_and_grow_again(
     assert list(faults(again)) == []
     with pytest.raises(CallError, match="has not grown from"):
         again.touched_since("0" * 64)
+
+
+def test_another_book_is_not_written_over_and_what_the_book_grew_into_is(
+    parted: tuple[Book, Path], small_book: Book, tmp_path: Path
+) -> None:
+    old, news = parted
+    other = tmp_path / "other"
+    shutil.copytree(small_book.path, other)
+    with pytest.raises(CallError, match="has not grown from"):
+        append_news(old, news, other)
+    assert open_book(other).digest == small_book.digest
+    open_book(other).verify()
+    grown = append_news(old, news, tmp_path / "grown").book
+    assert append_news(old, news, tmp_path / "grown").book.digest == grown.digest
 
 
 def test_new_borrowers_come_in_a_block_of_their_own(parted: tuple[Book, Path], tmp_path: Path) -> None:
