@@ -65,6 +65,7 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
         )
     _refuse_other_book(book, out)
     news = read_news(folder)
+    _refuse_known_keys(book, news)
     at = _places(book, news)
     blocks = np.unique(
         np.concatenate([place for place in at.values() if len(place)] or [np.empty(0, np.int64)])
@@ -133,14 +134,8 @@ def _places(book: Book, news: News) -> dict[str, NDArray[np.int64]]:
         book.table("borrowers", block, ["borrower_id"])["borrower_id"].to_numpy()
         for block in range(book.blocks)
     ]
-    fresh = news.ids("borrowers")
-    again = fresh[np.isin(fresh, np.concatenate(held))]
-    if len(again):
-        raise DataFault(
-            f"The news brings borrower {again[0]}, who stands in the book already; leave his row out."
-        )
     size = max(len(ids) for ids in held)
-    fresh = np.sort(fresh)
+    fresh = np.sort(news.ids("borrowers"))
     who = np.concatenate([*held, fresh])
     block = np.concatenate(
         [
@@ -232,12 +227,27 @@ def _merged(
     folder: Path, table: Table, block: int, old: pa.Table | None, rows: pa.Table | None
 ) -> tuple[str, str, int]:
     """A part with its news, written."""
-    if old is not None and rows is not None:
+    if old is not None and rows is not None and not _has_ids(table):  # ids were held against all blocks
         _refuse_known(table, old, rows)
     parts = [part for part in (old, rows) if part is not None] or [table.arrow_schema().empty_table()]
     merged = in_order(table, pa.concat_tables(parts).unify_dictionaries()).combine_chunks()
     columns = {name: _whole(merged[name], kind) for name, kind in table.columns.items()}
     return write_part(folder, table, block, columns)
+
+
+def _refuse_known_keys(book: Book, news: News) -> None:
+    """Refuses an id (of a borrower, review, request or outcome) that stands in any block of the book."""
+    for name in news.tables:
+        table = DATED_TABLES[name]
+        if not _has_ids(table):
+            continue
+        (key,) = table.key
+        brought = news.ids(name, key)
+        for block in range(book.blocks):
+            known = book.rows(name, block, [key])[key].to_numpy()
+            again = brought[np.isin(brought, known)]
+            if len(again):
+                raise _known(name, f"{key} {again[0]}")
 
 
 def _refuse_known(table: Table, old: pa.Table, rows: pa.Table) -> None:
@@ -253,11 +263,18 @@ def _refuse_known(table: Table, old: pa.Table, rows: pa.Table) -> None:
     again = frames[1].merge(frames[0].drop_duplicates(), on=names, how="inner")
     if len(again):
         first = again.iloc[0]
-        said = ", ".join(f"{name} {first[name]}" for name in (table.key or table.order))
-        raise DataFault(
-            f"The news brings a row of {table.name} that stands in the book already ({said}); leave out what was "
-            "appended before."
-        )
+        raise _known(table.name, ", ".join(f"{name} {first[name]}" for name in (table.key or table.order)))
+
+
+def _has_ids(table: Table) -> bool:
+    """Whether one column tells a row from all others of the book, whichever their block."""
+    return table.partitioned and len(table.key) == 1
+
+
+def _known(table: str, row: str) -> DataFault:
+    return DataFault(
+        f"The news brings a row of {table} that stands in the book already ({row}); leave out what was appended before."
+    )
 
 
 def _plain(rows: pa.Table) -> pa.Table:

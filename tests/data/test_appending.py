@@ -171,6 +171,19 @@ def test_rows_that_do_not_fit_are_refused_in_a_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["news"]
 
 
+def test_an_id_that_stands_in_another_block_is_refused(parted: tuple[Book, Path], tmp_path: Path) -> None:
+    old, news = parted
+    shutil.copytree(news, tmp_path / "news")
+    rows = pq.read_table(news / "limit_reviews.parquet", partitioning=None)
+    held = old.table("limit_reviews", 2)["review_id"].iloc[0]
+    ids = pa.array([held, *rows["review_id"].to_pylist()[1:]], pa.int64())
+    twice = rows.set_column(0, rows.schema.field("review_id"), ids)
+    pq.write_table(twice, tmp_path / "news" / "limit_reviews.parquet")
+    with pytest.raises(DataFault, match=f"stands in the book already \\(review_id {held}\\)"):
+        append_news(old, tmp_path / "news", tmp_path / "grown")
+    assert not (tmp_path / "grown").exists()
+
+
 def test_a_folder_without_news_is_refused(parted: tuple[Book, Path], tmp_path: Path) -> None:
     old, _ = parted
     with pytest.raises(CallError, match="No folder at"):
