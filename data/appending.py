@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.book import APPENDED, MANIFEST, Book, BookWriter, open_book, part_of, sha256, write_part
-from data.check import faults_of_blocks
+from data.check import faults_of_grown
 from data.errors import CallError, DataFault
 from data.months import month_index, to_days
 from data.news import Ids, News, in_order, read_news
@@ -100,7 +100,7 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
         )
         writer.finish(manifest)
         made = open_book(writer.folder)
-        fault = next(iter(faults_of_blocks(made, [int(block) for block in blocks])), None)
+        fault = next(iter(faults_of_grown(made, book, [int(block) for block in blocks])), None)
         if fault is not None:
             raise DataFault(f"The news does not fit the book: {fault.rstrip('.')}.")
     rows_by_table = {name: rows.num_rows for name, rows in news.tables.items()}
@@ -123,8 +123,8 @@ def _refuse_other_book(book: Book, out: Path) -> None:
     there = open_book(out)
     if book.digest not in (there.digest, *there.ancestors):
         raise CallError(
-            f"{out} is a book (digest {there.digest[:12]}) that has not grown from {book.path}; name another folder for "
-            "the grown one."
+            f"{out} is a book (digest {there.digest[:12]}) that has not grown from {book.path}; name another folder "
+            "for the grown one."
         )
 
 

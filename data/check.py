@@ -49,22 +49,48 @@ def faults(book: Book, most: int = 10) -> Iterator[str]:
     yield from told(_findings(book), most)
 
 
-def faults_of_blocks(book: Book, blocks: Sequence[int], most: int = 1) -> Iterator[str]:
-    """As `faults`, of some blocks of a dated book and of what all blocks share, digests left aside."""
-    yield from told(_findings_of_blocks(book, blocks), most)
+def faults_of_grown(book: Book, before: Book, blocks: Sequence[int], most: int = 1) -> Iterator[str]:
+    """As `faults`, of what news may have made wrong in a dated book; digests and keys of two blocks left aside.
+
+    Args:
+        book: The grown book.
+        before: What it was.
+        blocks: The blocks that the news touches.
+        most: As `faults` has it.
+    """
+    yield from told(_findings_of_grown(book, before, blocks), most)
 
 
-def _findings_of_blocks(book: Book, blocks: Sequence[int]) -> Iterator[Finding]:
-    shared = (table for table in DATED_TABLES.values() if not table.partitioned)
+def _findings_of_grown(book: Book, before: Book, blocks: Sequence[int]) -> Iterator[Finding]:
     unpartitioned: dict[str, pd.DataFrame] = {}
-    for table in shared:
-        frame = yield from _read(book, table, 0)
-        if frame is not None:
-            unpartitioned[table.name] = frame
+    for table in DATED_TABLES.values():
+        if not table.partitioned:
+            frame = yield from _read(book, table, 0)
+            if frame is not None:
+                unpartitioned[table.name] = frame
     reading = _Reading()
     for block in blocks:
         yield from _block_findings(book, DATED_TABLES, block, unpartitioned, reading)
     calendar = _calendar(book.manifest, unpartitioned)
+    was = _calendar(before.manifest, {"policy": before.table("policy", columns=["month_start"])})
+    later = calendar is not None and was is not None and calendar.last_day > was.last_day
+    for block in sorted({*range(book.blocks)} - {*blocks}):
+        reading.regions.update(book.table("borrowers", block, ["region"])["region"].unique().tolist())
+        if calendar is not None and later:  # of all rules, a later last day can break this one alone
+            yield from _due_findings(book, block, calendar)
+    yield from _coverage_findings(calendar, unpartitioned, reading)
+
+
+def _due_findings(book: Book, block: int, calendar: Calendar) -> Iterator[Finding]:
+    places = {name: _part(name, block) for name in ("draw_requests", "outcomes")}
+    requests = book.table("draw_requests", block, ["request_id", "requested_on", "decision_executed"])
+    outcomes = book.table("outcomes", block, ["request_id"])
+    yield from outcome_findings(places, requests, outcomes, calendar)
+
+
+def _coverage_findings(
+    calendar: Calendar | None, unpartitioned: Mapping[str, pd.DataFrame], reading: _Reading
+) -> Iterator[Finding]:
     for name in ("policy", "market"):
         if calendar is not None and name in unpartitioned:
             regions = np.array(sorted(reading.regions), dtype=np.int64)
@@ -96,11 +122,7 @@ def _findings(book: Book) -> Iterator[Finding]:
     for block in sorted(_numbers(book.manifest, "borrowers")):
         yield from _block_findings(book, tables, block, unpartitioned, reading)
     yield from _across_findings(book, tables, reading)
-    calendar = _calendar(book.manifest, unpartitioned)
-    for name in ("policy", "market"):
-        if calendar is not None and name in unpartitioned:
-            regions = np.array(sorted(reading.regions), dtype=np.int64)
-            yield from coverage_findings(name, unpartitioned[name], calendar, regions)
+    yield from _coverage_findings(_calendar(book.manifest, unpartitioned), unpartitioned, reading)
 
 
 def _manifest_findings(manifest: Manifest) -> Iterator[Finding]:

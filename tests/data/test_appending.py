@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.appending import append_news, blocks_of
-from data.book import Book, open_book
+from data.book import Book, BookWriter, open_book
 from data.check import faults
 from data.errors import CallError, DataFault
 from data.schema import DATED_TABLES
@@ -182,6 +182,67 @@ def test_an_id_that_stands_in_another_block_is_refused(parted: tuple[Book, Path]
     with pytest.raises(DataFault, match=f"stands in the book already \\(review_id {held}\\)"):
         append_news(old, tmp_path / "news", tmp_path / "grown")
     assert not (tmp_path / "grown").exists()
+
+
+def written(rows: dict[str, pd.DataFrame], folder: Path) -> Path:
+    """News of these rows."""
+    folder.mkdir()
+    for name, frame in rows.items():
+        schema = DATED_TABLES[name].arrow_schema()
+        pq.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False), folder / f"{name}.parquet")
+    return folder
+
+
+def april(book: Book) -> dict[str, pd.DataFrame]:
+    """Policy and market of the first month beyond the last that the book knows."""
+    last = pd.Timestamp("2026-03-01")
+    tables = {name: book.table(name) for name in ("policy", "market")}
+    return {
+        name: table[table["month_start"] == last].assign(month_start=pd.Timestamp("2026-04-01"))
+        for name, table in tables.items()
+    }
+
+
+def test_a_month_without_a_policy_for_a_region_of_other_blocks_is_refused(
+    parted: tuple[Book, Path], tmp_path: Path
+) -> None:
+    old, _ = parted
+    who = old.table("borrowers").head(1).assign(borrower_id=9000)
+    review = old.table("limit_reviews").head(1)
+    review = review.assign(
+        review_id=2**62, borrower_id=9000, reviewed_on=pd.Timestamp("2026-04-05"), limit_before=np.nan
+    )
+    new = {"borrowers": who, "limit_reviews": review}
+    own = {name: rows[rows["region"] == who["region"].iloc[0]] for name, rows in april(old).items()}
+    with pytest.raises(DataFault, match=r"a row for region .* in every month of history"):
+        append_news(old, written(new | own, tmp_path / "own"), tmp_path / "grown")
+    assert not (tmp_path / "grown").exists()
+    grown = append_news(old, written(new | april(old), tmp_path / "all"), tmp_path / "grown").book
+    assert grown.manifest.months == 28
+    assert list(faults(grown)) == []
+
+
+def test_outcomes_that_a_later_last_day_makes_due_are_looked_for_in_all_blocks(
+    parted: tuple[Book, Path], tmp_path: Path
+) -> None:
+    whole, _ = parted
+    with BookWriter(tmp_path / "young") as writer:
+        for name, table in DATED_TABLES.items():
+            for block in range(whole.blocks if table.partitioned else 1):
+                rows = whole.table(name, block)
+                if name == "outcomes":
+                    asked = whole.table("draw_requests", block)
+                    late = asked.loc[asked["requested_on"] > "2025-12-01", "request_id"]
+                    rows = rows[~rows["request_id"].isin(late)]
+                writer.write(table, block, rows)
+        writer.finish(whole.manifest)
+    young = open_book(tmp_path / "young")
+    assert list(faults(young)) == []
+    news = written(april(young), tmp_path / "news")
+    with pytest.raises(DataFault, match="a row in outcomes, 120 days after the release"):
+        append_news(young, news, tmp_path / "grown")
+    grown = append_news(whole, news, tmp_path / "grown").book
+    assert list(faults(grown)) == []
 
 
 def test_a_folder_without_news_is_refused(parted: tuple[Book, Path], tmp_path: Path) -> None:
