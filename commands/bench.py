@@ -162,6 +162,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
                 book = stages.simulate(settings, folder / "book", console, workers)
             with stage("features"):
                 requests, reviews = stages.matrices(book, settings, console, workers)
+                workers.rest()
             with stage("fit limit"):
                 limit = stages.fit_limit(book, reviews, settings, console)
             with stage("fit release"):

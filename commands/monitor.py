@@ -53,7 +53,7 @@ def monitor(
     settings = settings_of(common)
     taken = stages.open_verified(book)
     day = stages.day_of(taken, until) if taken.dated or until is not None else None
-    out = out or common.home / "monitoring" / taken.path.resolve().name
+    out = out or common.home / "monitoring" / taken.name
     refuse_foreign(out, MONITOR)
     store = store_of(common, make=False)
     before, limit, release = _judged(against, store)

@@ -53,7 +53,7 @@ def phantom(
     taken = open_book(book)
     before = None if since is None else read_phantom(since)
     day = stages.day_of(taken, on if on is not None or before is None else str(before[1].get("on")))
-    out = out or common.home / "phantom" / f"{taken.path.resolve().name}-{day:%Y-%m-%d}"
+    out = out or common.home / "phantom" / f"{taken.name}-{day:%Y-%m-%d}"
     refuse_foreign(out, TOTALS)
     store = store_of(common, make=False)
     release, uri = load_release(store, taken, release_model)

@@ -58,7 +58,7 @@ def run(
             if book is not None
             else stages.simulate(settings, stages.book_folder(settings, common.home), console, workers)
         )
-        out = out or common.home / "explanations" / taken.path.name
+        out = out or common.home / "explanations" / taken.name
         stages.refuse_foreign_explanation(out)
         store = store_of(common)
         parameters = flat(settings, taken)
@@ -70,6 +70,7 @@ def run(
             with stage_run(store, taken, "features", parameters) as stage:
                 requests, reviews = stages.matrices(taken, settings, console, workers)
                 stage.log_matrices(digest, {"requests": requests, "reviews": reviews})
+            workers.rest()  # the fits want the memory
             both = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
             assert both.limit is not None
             assert both.release is not None

@@ -90,9 +90,7 @@ def stage_run(
     own = {name: value for name, value in parameters.items() if name.startswith(STAGES[stage])}
     with store.run_on(book, stage, own) as run:
         if features is not None:
-            run.log_dataset(
-                features, f"{book.path.name} features", book.manifest.rows["borrowers"], "", stage
-            )
+            run.log_dataset(features, f"{book.name} features", book.manifest.rows["borrowers"], "", stage)
         yield run
 
 

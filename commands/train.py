@@ -39,6 +39,7 @@ def train(
             wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}
             kinds = wanted.get(what, ("request", "review"))
             made = dict(zip(kinds, stages.matrices(taken, settings, console, workers, kinds), strict=True))
+            workers.rest()  # the fits want the memory
             tracked.log_matrices(
                 features_digest(taken, parameters), {f"{kind}s": matrix for kind, matrix in made.items()}
             )

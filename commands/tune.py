@@ -82,7 +82,7 @@ def tune(
             raise KeyboardInterrupt
         if best is None:
             raise CallError("no trial has ended, so there is nothing to keep; give more --minutes.")
-        path = out or common.home / FOLDER / f"{what}-{taken.path.name}.yaml"
+        path = out or common.home / FOLDER / f"{what}-{taken.name}.yaml"
         with whole_file(path) as aside:
             aside.write_text(_text(taken, search, best, found), encoding="utf-8")
         tracked.log_artifact(path)

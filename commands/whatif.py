@@ -40,7 +40,7 @@ def whatif(
     settings, told = settings_of(common), given(common)
     taken = stages.open_verified(book)
     changed = stages.changes_of(taken, told, settings)
-    folder = out or common.home / "whatif" / taken.path.name
+    folder = out or common.home / "whatif" / taken.name
     refuse_foreign(folder, SUMMARY)
     store = store_of(common, make=False)
     limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)

@@ -69,6 +69,11 @@ class Book:
     manifest: Manifest
 
     @property
+    def name(self) -> str:
+        """Name of its folder, by which people know it; also where it was opened as `.`."""
+        return self.path.resolve().name
+
+    @property
     def blocks(self) -> int:
         """Number of blocks of borrowers."""
         return self.manifest.blocks

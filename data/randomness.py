@@ -41,7 +41,7 @@ class Draws:
         Args:
             stream: Name of what is drawn; other names give independent numbers.
             month: Month of history (burn-in months are 0 and below).
-            index: Number of the event within borrower, month and stream; a scalar or one per row.
+            index: Number of the event within borrower, month and stream; one for all, or one per row.
             rows: Positions of the borrowers to draw for, repeated where they have several events; default all.
         """
         who = self._who if rows is None else self._who[rows]
@@ -49,6 +49,8 @@ class Draws:
         if not (np.ndim(index) or index):
             return np.asarray(_uniform(who, key, _NO_EVENT, 0))
         event = np.atleast_1d(np.asarray(index, dtype=np.int64)).astype(np.uint64)
+        if np.ndim(index):
+            event = np.broadcast_to(event, who.shape)  # the compiled pass looks at no length
         return np.asarray(_uniform(who, key, (event + np.uint64(1)) * _FIRST, int(np.ndim(index) > 0)))
 
     def normal(

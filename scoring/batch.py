@@ -126,6 +126,8 @@ def score_file(
     for path, what in ((source, "--input"), (out, "--out")):
         if path.suffix.lower() not in (".csv", ".parquet"):
             raise CallError(f"{what} {path} is neither .csv nor .parquet; name a file of one of these kinds.")
+    if source.resolve() == out.resolve():
+        raise CallError(f"--out {out} is the file that is scored; name another one, or it would be lost.")
     if not source.is_file():
         raise CallError(f"No file at {source}; name a .csv or .parquet file with a row per applicant.")
     scored = Scored()

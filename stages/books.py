@@ -75,18 +75,15 @@ def matrices(
     from features.matrix import whole_matrices
     from training.periods import first_month_of_reviews
 
-    engine = engine or settings.blocks.local
     with console.step(f"Reading what was visible at each {' and '.join(kinds)}", book.blocks) as move:
-        found = whole_matrices(
+        return whole_matrices(
             book,
             kinds,
             settings.features,
-            engine,
+            engine or settings.blocks.local,
             console.track(move),
             first_month_of_reviews(settings.training.periods, settings.models.favoured.window_days),
         )
-    engine.rest()  # what comes next is fits, which want the memory
-    return found
 
 
 @contextmanager

@@ -122,10 +122,12 @@ def _calibration(
     then, ratio = (side["bad"] / side["expected"] if side["expected"] else None for side in (before, now))
     threshold = parameters.calibration_ratio
     rows = int(now["known"])
-    if not then or not ratio:
+    if not then or ratio is None:
         return Check("calibration", "", "", then, ratio, None, threshold, math.inf, rows)
-    moved = abs(math.log(ratio / then))
-    chance = _reach(parameters) * math.sqrt(1 / before["bad"] + 1 / now["bad"])
+    # None at all counts as half a bad loan: where many were expected that is a finding, where few were it is not.
+    bad = max(now["bad"], 0.5)
+    moved = abs(math.log(bad / now["expected"] / then))
+    chance = _reach(parameters, sides=2) * math.sqrt(1 / before["bad"] + 1 / bad)
     return Check("calibration", "", "", then, ratio, math.exp(moved), threshold, math.exp(chance), rows)
 
 
@@ -172,6 +174,6 @@ def _delays(
     yield Check("silence", stream, "", *silent, measure, parameters.silent_days, 0.0, rows)
 
 
-def _reach(parameters: MonitoringParameters) -> float:
-    """Standard deviations that chance reaches seldom, on one side."""
-    return float(ndtri(parameters.level))
+def _reach(parameters: MonitoringParameters, sides: int = 1) -> float:
+    """Standard deviations that chance reaches seldom, on one side or on either of two."""
+    return float(ndtri(1 - (1 - parameters.level) / sides))

@@ -29,6 +29,7 @@ from training.labels import observed_bad
 from training.parameters import BenchmarkParameters, TrainingParameters
 from training.periods import labels_old_enough, request_splits, split_parameters
 from training.splits import CALIBRATION, EARLY_STOPPING, TRAIN
+from training.stability import bin_edges
 
 # Half a bad and half a good request is added to each bin (Jeffreys), so that none has infinite evidence.
 _HALF = 0.5
@@ -133,9 +134,7 @@ def binned(values: NDArray[np.float32], bad: Floats, sign: int, parameters: Benc
     known, outcome = values[~missing], bad[~missing]
     if not len(known):
         return UNUSED
-    # Edges are values that occur, so that a count's bins hold whole counts.
-    edges = np.unique(np.quantile(known, np.arange(1, parameters.bins) / parameters.bins, method="lower"))
-    edges = edges[edges < known.max()]
+    edges = bin_edges(values, parameters.bins)
     place = np.searchsorted(edges, known, side="left")
     total = np.bincount(place, minlength=len(edges) + 1).astype(np.float64)
     bads = np.bincount(place, outcome, len(edges) + 1).astype(np.float64)

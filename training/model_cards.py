@@ -118,7 +118,7 @@ def _facts(
     return {
         "name": registered_name(kind),
         "digest": model.digest[:12],
-        "book": book.path.name,
+        "book": book.name,
         "book_digest": book.digest[:12],
         "catalogue_digest": model.origin.catalogue_digest[:12],
         "source": manifest.source,

@@ -66,15 +66,17 @@ def stability_index(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> N
     return np.asarray(((a - e) * np.log(a / e)).sum(axis=-1))
 
 
-def bin_edges(values: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Upper ends of all bins but the last: tenths of the values, missing ones left out; none where there are no values.
+def bin_edges(
+    values: NDArray[np.float32] | NDArray[np.float64], bins: int = BINS
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Upper ends of all bins but the last: even parts of the values, missing ones left out; none where all are missing.
 
     Edges are values that occur, so that a count's bins hold whole counts.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return np.empty(0, dtype=values.dtype)
-    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="lower"))
+    edges = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="lower"))
     return np.asarray(edges[edges < known.max()])
 
 

@@ -150,7 +150,7 @@ class Store:
     @contextmanager
     def run_on(self, book: "Book", work: str, parameters: Mapping[str, object]) -> Iterator["Run"]:
         """A run of some work on a book ("train limit"), which knows the book and the resolved parameters."""
-        manifest, name = book.manifest, book.path.name
+        manifest, name = book.manifest, book.name
         borrowers = manifest.rows["borrowers"]
         facts = {
             "borrowers": borrowers,

@@ -154,6 +154,7 @@ def search_of(
     )
     facts = {
         "book": book.digest,
+        "matrix": hashlib.sha256(np.ascontiguousarray(matrix.values)).hexdigest(),
         "kind": kind,
         "objective": objective,
         "space": {name: one.model_dump() for name, one in space.items()},

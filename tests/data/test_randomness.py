@@ -106,3 +106,12 @@ def test_a_number_is_the_hash_of_its_key_whatever_computes_it(month: int, index:
     if index:
         each = np.full(len(who), index)
         assert Draws(9, who).uniform("rain", month, each).tolist() == expected
+
+
+def test_one_event_stands_for_all_however_it_is_given() -> None:
+    draws = Draws(9, [1, 2, 3, 4])
+    alone = draws.uniform("rain", 0, 5)
+    np.testing.assert_array_equal(draws.uniform("rain", 0, np.array([5])), alone)
+    np.testing.assert_array_equal(draws.uniform("rain", 0, np.full(4, 5)), alone)
+    with pytest.raises(ValueError, match="broadcast"):
+        draws.uniform("rain", 0, np.array([5, 6]))

@@ -97,6 +97,18 @@ def test_missing_columns_are_all_named_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given.csv", "given.parquet"]
 
 
+def test_the_file_that_is_scored_is_never_written_over(
+    done: Done, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows.to_csv(tmp_path / "mine.csv", index=False)
+    before = (tmp_path / "mine.csv").read_bytes()
+    (tmp_path / "same.csv").symlink_to(tmp_path / "mine.csv")
+    for out in ("mine.csv", "same.csv"):
+        words = ("--input", tmp_path / "mine.csv", "--out", tmp_path / out, "--home", done.home)
+        refused(call("score", *words), CALL_WRONG, "is the file that is scored")
+    assert (tmp_path / "mine.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.matrix import Matrix
 from settings import Settings
+from training import drift
 from training.drift import Check, checks_of
 from training.parameters import MonitoringParameters
 from training.profile import Profile, Seen, auc_with_variance, profile_of
@@ -82,6 +83,7 @@ def test_nothing_has_moved_in_another_sample_of_the_same(
     [
         ({"shift": 1.0}, ["csi release a"]),
         ({"honest": 0.3}, ["calibration"]),
+        ({"honest": 0.0}, ["calibration"]),
         ({"refused": 0.5}, ["conflicts"]),
         ({"refused": 0.05}, []),
     ],
@@ -184,3 +186,23 @@ def test_a_profile_is_the_same_after_it_was_written(seen_of: Callable[..., Seen]
     assert profiled(seen_of(rows=500), again) == profiled(seen_of(rows=500), copy.deepcopy(kept))
     assert sum(kept["features"]["release"]["b"]["counts"]) == 500
     assert kept["features"]["release"]["b"]["counts"][-1] == 50
+
+
+def test_no_bad_loan_among_few_expected_is_too_few_to_tell(
+    seen_of: Callable[..., Seen], parameters: MonitoringParameters
+) -> None:
+    few = found(seen_of(seed=1), seen_of(rows=30, seed=2, honest=0.0), parameters)["calibration"]
+    assert (few.now, few.state) == (0, "too_few")
+
+
+def test_chance_alone_passes_the_calibrations_level_once_in_a_hundred_up_and_down_together(
+    parameters: MonitoringParameters,
+) -> None:
+    draws = np.random.default_rng(7)
+    outcomes = [
+        [{"bad": int(draws.poisson(200)), "expected": 200.0, "known": 5_000} for _ in range(2)]
+        for _ in range(4_000)
+    ]
+    checks = [drift._calibration(before, now, parameters) for before, now in outcomes]
+    beyond = np.mean([one.measure > one.chance for one in checks if one.measure is not None])
+    assert beyond == pytest.approx(1 - parameters.level, abs=0.004)

@@ -150,7 +150,7 @@ def test_two_processes_cannot_be_at_one_study(search: Search, tmp_path: Path) ->
         pass
 
 
-def test_another_space_objective_or_book_is_another_study(
+def test_another_space_objective_or_matrix_is_another_study(
     small_book: Book, matrices: tuple[Matrix, ...], quick: TrainingParameters, search: Search
 ) -> None:
     names = {search.named}
@@ -159,7 +159,12 @@ def test_another_space_objective_or_book_is_another_study(
             update={"limit": quick.limit, "release": quick.release}
         )
         names.add(search_of("release", small_book, matrices[0], other).named)
-    assert len(names) == 4
+    # Features that are read otherwise: their values are others.
+    values = matrices[0].values.copy()
+    values[0, 0] += 1
+    changed = dataclasses.replace(matrices[0], values=values)
+    names.add(search_of("release", small_book, changed, quick).named)
+    assert len(names) == 5
 
 
 def test_no_trial_begins_when_the_time_is_over(search: Search, tmp_path: Path) -> None:
