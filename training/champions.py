@@ -19,6 +19,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champions"
 """Tag of a registered model: versions of its champions in their order, as JSON."""
 LONGEST_TAG = 5_000
+_NO_MODEL, _NO_ALIAS = "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"
+"""What MLflow answers where a model or a version is not there, and where an alias is not."""
 
 
 def version_of(store: Store, kind: ModelKind, wanted: str) -> str:
@@ -37,6 +39,7 @@ def version_of(store: Store, kind: ModelKind, wanted: str) -> str:
             return str(store.client.get_model_version(name, wanted).version)
         return str(store.client.get_model_version_by_alias(name, wanted).version)
     except MlflowException as error:
+        _reraise_unless(error, _NO_MODEL, _NO_ALIAS)
         kept = sorted(int(one.version) for one in store.client.search_model_versions(f"name = '{name}'"))
         what = "version" if wanted.isdigit() else "alias"
         known = f"versions: {', '.join(map(str, kept))}" if kept else "it has no versions yet"
@@ -45,17 +48,15 @@ def version_of(store: Store, kind: ModelKind, wanted: str) -> str:
 
 def champion_of(store: Store, kind: ModelKind) -> str | None:
     """The version that decides; None where none has been promoted."""
-    try:
-        return str(store.client.get_model_version_by_alias(registered_name(kind), CHAMPION).version)
-    except MlflowException:
-        return None
+    return _aliased(store, kind, CHAMPION)
 
 
 def history_of(store: Store, kind: ModelKind) -> list[str]:
     """Versions of the champions in their order, the latest last."""
     try:
         tags = store.client.get_registered_model(registered_name(kind)).tags
-    except MlflowException:
+    except MlflowException as error:
+        _reraise_unless(error, _NO_MODEL)
         return []
     return [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
 
@@ -70,11 +71,7 @@ def promote(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]
     _keep(store, kind, [*kept, version])
     name = registered_name(kind)
     store.client.set_registered_model_alias(name, CHAMPION, version)
-    try:
-        ready = str(store.client.get_model_version_by_alias(name, CHALLENGER).version)
-    except MlflowException:
-        return
-    if ready == version:
+    if _aliased(store, kind, CHALLENGER) == version:
         store.client.delete_registered_model_alias(name, CHALLENGER)
 
 
@@ -115,6 +112,21 @@ def tag_version(store: Store, kind: ModelKind, version: str, tags: Mapping[str, 
     """Writes tags on a version; what is longer than MLflow holds is cut there."""
     for key, value in tags.items():
         store.client.set_model_version_tag(registered_name(kind), version, key, value[:LONGEST_TAG])
+
+
+def _aliased(store: Store, kind: ModelKind, alias: str) -> str | None:
+    """The version that an alias names; None where there is no such alias."""
+    try:
+        return str(store.client.get_model_version_by_alias(registered_name(kind), alias).version)
+    except MlflowException as error:
+        _reraise_unless(error, _NO_MODEL, _NO_ALIAS)
+        return None
+
+
+def _reraise_unless(error: MlflowException, *expected: str) -> None:
+    """Raises an error of another kind again: a server that fails has not said that there is no champion."""
+    if error.error_code not in expected:
+        raise error
 
 
 def _keep(store: Store, kind: ModelKind, versions: list[str]) -> None:

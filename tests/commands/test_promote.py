@@ -12,7 +12,7 @@ from settings import Settings
 from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
 from training.champions import champion_of, history_of, version_of
 from training.gates import GATES
-from training.tracking import Store, open_store
+from training.tracking import MlflowException, Store, open_store
 
 FEW = ["--set", "governance.comparison.draws=20", "--set", "explanations.bootstrap_draws=20"]
 # A book of 1,500 borrowers has some ten bad outcomes: what the gates say of so few is chance.
@@ -81,6 +81,28 @@ def test_a_call_without_a_book_or_on_another_or_of_an_unknown_version_is_refused
     refused(call("promote", "release", "--book", other.path, *on), CALL_WRONG, "trained on another book")
     nowhere = call("promote", "release", "--book", small_book.path, "--home", tmp_path / "none")
     refused(nowhere, CALL_WRONG, "no release model")
+
+
+def test_a_store_that_fails_has_not_said_that_there_is_no_champion(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = open_store(home)
+
+    def fails(*_: object) -> None:
+        raise MlflowException("the server is busy")
+
+    for name in ("get_model_version_by_alias", "get_registered_model", "get_model_version"):
+        monkeypatch.setattr(failing.client, name, fails)
+    for ask in (
+        lambda: champion_of(failing, "release"),
+        lambda: history_of(failing, "release"),
+        lambda: version_of(failing, "release", "1"),
+        lambda: version_of(failing, "release", "challenger"),
+    ):
+        with pytest.raises(MlflowException, match="busy"):
+            ask()
+    monkeypatch.undo()
+    assert (champion_of(failing, "release"), history_of(failing, "release")) == (None, [])
 
 
 def test_the_cycle_of_champions(home: Path, small_book: Book, store: Store, client: MlflowClient) -> None:
