@@ -40,7 +40,7 @@ def bench(
     from training.measurements import as_markdown, earlier_values, rows_of
 
     console = common.console
-    store = store_of(common)  # first, so that one that cannot be reached costs no work
+    store = store_of(common, or_home=True)  # first, so that one that cannot be reached costs no work
     sizes = (borrowers,) if borrowers else (100_000, 1_000_000) if full else (5_000,)
     before = earlier_values(common.home / "bench.json")
     measures, notes = measured(common, sizes, full)

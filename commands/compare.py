@@ -50,7 +50,7 @@ def compare(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    store = store_of(common, make=False)
+    store = store_of(common)
     pair = stages.named_models(store, taken, champion, challenger, settings)
     kind = stages.kind_of(pair[0])
     beside, idle = (limit_model, release_model) if kind == "release" else (release_model, limit_model)

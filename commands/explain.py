@@ -37,7 +37,7 @@ def explain(
     settings = settings_of(common)
     taken = stages.open_verified(book)
     stages.refuse_foreign_explanation(out)
-    store = store_of(common, make=False)
+    store = store_of(common)
     limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
     with (
         engine_of(settings.blocks, engine, scheduler) as workers,

@@ -55,7 +55,7 @@ def monitor(
     day = stages.day_of(taken, until) if taken.dated or until is not None else None
     out = out or common.home / "monitoring" / taken.name
     refuse_foreign(out, MONITOR)
-    store = store_of(common, make=False)
+    store = store_of(common)
     before, limit, release = _judged(against, store)
     catalogue = catalogue_of(taken)
     limit.require(catalogue.limit)

@@ -55,7 +55,7 @@ def phantom(
     day = stages.day_of(taken, on if on is not None or before is None else str(before[1].get("on")))
     out = out or common.home / "phantom" / f"{taken.name}-{day:%Y-%m-%d}"
     refuse_foreign(out, TOTALS)
-    store = store_of(common, make=False)
+    store = store_of(common)
     release, uri = load_release(store, taken, release_model)
     about = stages.about_limits(taken, day, release, settings)
     again = None if before is None or since is None else stages.to_ask_again(taken, before[1], about, since)

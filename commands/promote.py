@@ -67,7 +67,7 @@ def _promote(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    store = store_of(common, make=False)
+    store = store_of(common)
     version, now = version_of(store, what, wanted), champion_of(store, what)
     name = registered_name(what)
     if version == now:
@@ -173,7 +173,7 @@ def _roll_back(common: Common, what: Literal["limit", "release"]) -> None:
     from training.champions import before_champion, roll_back, tag_version
     from training.home import registered_name
 
-    store = store_of(common, make=False)
+    store = store_of(common)
     leaving, returning = before_champion(store, what)
     name = registered_name(what)
     said = f"{name} {returning} is the champion again; version {leaving} left."

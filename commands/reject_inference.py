@@ -28,7 +28,7 @@ def reject_inference(
     settings = settings_of(common)
     taken = stages.open_verified(book)
     stages.require_simulated(taken, "only a simulator knows how refused requests would have ended")
-    store = store_of(common)
+    store = store_of(common, or_home=True)
     with store.run_on(taken, "reject-inference", flat(settings, taken)) as tracked:
         (requests,) = stages.matrices(taken, settings, console, kinds=("request",))
         with console.step("Fitting the release model with each method"):

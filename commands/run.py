@@ -60,7 +60,7 @@ def run(
         )
         out = out or common.home / "explanations" / taken.name
         stages.refuse_foreign_explanation(out)
-        store = store_of(common)
+        store = store_of(common, or_home=True)
         parameters = flat(settings, taken)
         digest = features_digest(taken, parameters)
         with store.run_on(taken, "run", parameters) as tracked:

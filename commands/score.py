@@ -40,7 +40,7 @@ def score(
 ) -> None:
     """Score a file of applicants: limit, PD, decision, the rule that refused, and reasons if wanted."""
     console = common.console
-    store = store_of(common, make=False)
+    store = store_of(common)
     uri, folder, parts = _decision(store, model, book)
     from scoring.batch import decider_of, score_file
 

@@ -50,7 +50,7 @@ def scorecard(
     known = list(settings.world.scenarios)
     names = known if scenarios == "all" else list(dict.fromkeys(map(str.strip, scenarios.split(","))))
     settings.world.require_scenarios(*names)
-    store = store_of(common)  # first, so that one that cannot be reached costs no work
+    store = store_of(common, or_home=True)  # first, so that one that cannot be reached costs no work
     books: list[Scored] = []
     for seed in range(first_seed, first_seed + seeds):
         books += scored_books(settings, seed, names, refits, out, console)

@@ -42,7 +42,7 @@ def simulate(
         book = stages.simulate(settings, out, console, workers)
     table = target_table(book) if book.manifest.rows["borrowers"] >= TELLING else None
     if os.environ.get("MLFLOW_RUN_ID"):
-        with store_of(common).run_on(book, "simulate", flat(settings, book)) as tracked:
+        with store_of(common, or_home=True).run_on(book, "simulate", flat(settings, book)) as tracked:
             if table is not None:
                 tracked.log_measures("book", dict(table[["name", "reached"]].values))
     few = f"With fewer than {TELLING:,} borrowers chance alone moves figures: none are held against a real lender's."

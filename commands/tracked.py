@@ -33,10 +33,18 @@ STAGES = {
 """Stages that have a run of their own under that of a command, and which parameters each names."""
 
 
-def store_of(common: Common, *, make: bool = True) -> Store:
+def store_of(common: Common, *, or_home: bool = False) -> Store:
     """The MLflow store that a call is tracked in.
 
-    Where the server that the user has chosen does not answer, it is the home's own, and its runs wait for `sync`.
+    Args:
+        common: The call.
+        or_home: Whether the call makes new work and reads none. Then a store that is not there is made at once, and
+            where the server that the user has chosen does not answer, the home's own keeps the runs until `sync`.
+            Any other call takes models from the store: the home's of the same name would be other models.
+
+    Raises:
+        Unreachable: The server does not answer a call that reads from it.
+        CallError: The store can't be opened.
     """
     console = common.console
     with console.step("Opening the MLflow store"):
@@ -44,11 +52,13 @@ def store_of(common: Common, *, make: bool = True) -> Store:
         from training.tracking import PENDING, Unreachable, open_store, without_password
 
         try:
-            return open_store(common.home, make=make, tags=code_tags())
+            return open_store(common.home, make=or_home, tags=code_tags())
         except Unreachable as error:
+            if not or_home:
+                raise
             console.note(f"{error}. This work is kept in {common.home} until `releasegap sync` uploads it.")
         waiting = {PENDING: without_password(chosen_uri() or "")}
-        return open_store(common.home, make=make, tags={**code_tags(), **waiting}, at_home=True)
+        return open_store(common.home, tags={**code_tags(), **waiting}, at_home=True)
 
 
 def code_tags(root: Path = BESIDE.parent) -> dict[str, str]:

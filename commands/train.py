@@ -33,7 +33,7 @@ def train(
     taken = stages.open_verified(book)
     with engine_of(settings.blocks, engine, scheduler) as workers:
         grow = stages.way_to_grow(workers, distributed_training, settings)
-        store = store_of(common)
+        store = store_of(common, or_home=True)
         parameters = flat(settings, taken)
         with store.run_on(taken, f"train {what}", parameters) as tracked:
             wanted: dict[str, tuple[Kind, ...]] = {"limit": ("review",), "release": ("request",)}

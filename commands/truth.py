@@ -32,7 +32,7 @@ def truth(
     stages.require_simulated(taken, "only a simulator can live its world through again")
     if out.is_file():
         raise CallError(f"{out} is a file: --out names the folder of the table.")
-    store = store_of(common, make=False)
+    store = store_of(common)
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
         requests, reviews = stages.matrices(taken, settings, console)

@@ -53,7 +53,7 @@ def tune(
     tuning = settings.training.tuning
     wanted = trials or tuning.trials
     taken = stages.open_verified(book)
-    store = store_of(common)
+    store = store_of(common, or_home=True)
     told = flatten_tree({"training": {"tuning": tuning.model_dump(mode="json")}})
     with store.run_on(taken, f"tune {what}", flat(settings, taken) | told) as tracked:
         kinds: tuple[Kind, ...] = ("request", "review") if what == "release" else ("review",)

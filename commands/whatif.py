@@ -42,7 +42,7 @@ def whatif(
     changed = stages.changes_of(taken, told, settings)
     folder = out or common.home / "whatif" / taken.name
     refuse_foreign(folder, SUMMARY)
-    store = store_of(common, make=False)
+    store = store_of(common)
     limit, release, uris = load_models(store, taken, limit_model, release_model, settings.training)
     parameters = used(settings, taken, limit, release)
     for group in ("economics", "whatif"):

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, answer, call, refused
 from tests.served import served
+from training.champions import champion_of
 from training.registry import fetch_decision, fetch_model
 from training.sync import COPY_OF, SENT
 from training.tracking import PENDING, open_store
@@ -53,6 +54,28 @@ def test_without_its_server_a_run_is_kept_at_home_and_says_for_whom(kept: dict[s
     run = open_store(home, at_home=True).client.get_run(str(kept["run"]))
     assert run.data.tags[PENDING] == "http://127.0.0.1:1"
     assert run.info.status == "FINISHED"
+
+
+def test_without_its_server_nothing_is_taken_from_the_home_in_its_place(
+    kept: dict[str, Any], home: Path, small_book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+    here = open_store(home, at_home=True)
+    before = len(here.client.search_runs([here.experiment_id]))
+    (rows := tmp_path / "rows.csv").write_text("a\n1\n", encoding="utf-8")
+    model, on = kept["models"]["release"], ("--book", small_book.path)
+    for words in (
+        ("score", "--input", rows, "--out", tmp_path / "scored.csv", "--model", kept["models"]["decision"]),
+        ("compare", model, "scorecard", *on),
+        ("promote", "release", *on),
+        ("promote", "release", "--rollback"),
+        ("explain", *on, "--out", tmp_path / "explained"),
+    ):
+        refused(
+            call(*words, "--home", home), CALL_WRONG, "cannot open the MLflow store of http://127.0.0.1:1"
+        )
+    assert champion_of(here, "release") is None
+    assert len(here.client.search_runs([here.experiment_id])) == before
 
 
 def test_what_was_kept_is_uploaded_whole_and_once(
