@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from training.tracking import Run, Store
 
 GATES = "gates.json"
+OVERRIDE = "promotion.override"
+"""Tag of a version: why it was promoted though a gate does not hold."""
 PROMOTIONS = "promotions"
 """Folder of a home in which is kept which gates held for which version."""
 
@@ -61,8 +63,9 @@ def _promote(
     common: Common, what: Literal["limit", "release"], wanted: str, book: Path, override: str | None
 ) -> None:
     from training.champions import champion_of, version_of
+    from training.champions import promote as make_champion
     from training.home import registered_name
-    from training.registry import approve, load_either
+    from training.registry import approve
 
     console = common.console
     settings = settings_of(common)
@@ -74,16 +77,16 @@ def _promote(
         raise CallError(f"{name} {version} is the champion already; name another version.")
     uri, champion = (None if one is None else f"models:/{name}/{one}" for one in (version, now))
     assert uri is not None
-    stages.require_trained_on(uri, load_either(store, uri), taken)
-    parameters = used_in_comparison(settings, taken, {"challenger": load_either(store, uri)})
+    contest = stages.contest_of(store, taken, what, uri, champion, settings)
+    parameters = used_in_comparison(settings, taken, {"challenger": contest.candidate})
     with store.run_on(taken, f"promote {what}", parameters) as tracked:
-        model, gates = stages.gates_of(store, taken, what, uri, champion, settings, console)
+        gates = stages.gates_of(contest, taken, settings, console)
         failed = [gate.name for gate in gates if not gate.held]
         passed = not failed or override is not None
         told = {
             "model": name,
             "version": version,
-            "model_digest": model.digest,
+            "model_digest": contest.candidate.digest,
             "book_digest": taken.digest,
             "champion_before": now,
             "promoted": passed,
@@ -91,13 +94,16 @@ def _promote(
             "failed": failed,
             "override": override if failed else None,
         }
-        _record(store, what, version, told, gates, passed, override)
+        # The alias last: a promotion that is cut off has made no champion of which nothing is written.
+        _tag(store, what, version, failed, gates, override)
         if passed:
             approve(tracked, store, what, version, _approval(failed, override, tracked))
         place = _kept(common.home, what, version, told)
         tracked.log_artifact(place)
         tracked.log_metrics({f"gate.{gate.name}": float(gate.held) for gate in gates})
         tracked.log_note(_as_markdown(name, version, gates, told))
+        if passed:
+            make_champion(store, what, version)
     verdict = _verdict(name, version, now, failed, override)
     console.result(
         f"{_as_text(gates)}\n{verdict}\nGates: {place}\nRun: {tracked.run_id} in {store.place}",
@@ -113,28 +119,25 @@ def _promote(
         )
 
 
-def _record(
+def _tag(
     store: Store,
     what: Literal["limit", "release"],
     version: str,
-    told: dict[str, object],
+    failed: list[str],
     gates: list[Gate],
-    passed: bool,
     override: str | None,
 ) -> None:
-    """Writes on the version what the gates say, and moves the alias where they let it."""
-    from training.champions import promote as make_champion
-    from training.champions import tag_version
+    """Writes on the version what the gates say; the reason of an earlier override goes where there is none now."""
+    from training.champions import tag_version, untag_version
 
     tags = {f"gate.{gate.name}": f"{'held' if gate.held else 'NOT HELD'}: {gate.found}" for gate in gates}
-    tags["gates"] = "all held" if not told["failed"] else f"not held: {', '.join(told['failed'])}"  # type: ignore[arg-type]
-    if not passed:
-        tag_version(store, what, version, tags | {"promotion": "refused"})
-        return
-    tags["promotion"] = "by its gates"
-    if told["failed"]:
-        tags |= {"promotion": "by override", "promotion.override": str(override)}
-    make_champion(store, what, version, tags)
+    tags["gates"] = f"not held: {', '.join(failed)}" if failed else "all held"
+    if failed and override is not None:
+        tags |= {"promotion": "by override", OVERRIDE: override}
+    else:
+        tags["promotion"] = "refused" if failed else "by its gates"
+        untag_version(store, what, version, OVERRIDE)
+    tag_version(store, what, version, tags)
 
 
 def _approval(failed: list[str], override: str | None, tracked: Run) -> dict[str, dict[str, str]]:

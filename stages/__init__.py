@@ -10,7 +10,7 @@ from stages.kept import kept_folder, with_timeline, with_ways
 from stages.limits import about_limits, ask_for_limits, day_of, to_ask_again
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.monitoring import Monitored, monitor
-from stages.promoting import gates_of, require_trained_on
+from stages.promoting import contest_of, gates_of
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
@@ -23,6 +23,7 @@ __all__ = [
     "changes_of",
     "cohorts",
     "compare",
+    "contest_of",
     "day_of",
     "decision_files",
     "explain",
@@ -41,7 +42,6 @@ __all__ = [
     "open_verified",
     "refuse_foreign_explanation",
     "require_simulated",
-    "require_trained_on",
     "score_requests",
     "score_reviews",
     "search_of",

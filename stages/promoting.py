@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from commandline import Console
@@ -27,16 +28,27 @@ DISTRIBUTED = "distributed_workers"
 """What the card of a model tells that was fitted on the workers of a cluster."""
 
 
-def gates_of(
-    store: Store,
-    book: Book,
-    kind: ModelKind,
-    candidate: str,
-    champion: str | None,
-    settings: Settings,
-    console: Console,
-) -> tuple[Any, list[Gate]]:
-    """The model of a version, and what each gate says of it.
+@dataclass(frozen=True)
+class Contest:
+    """A version that may become the champion, and the models that it is measured with.
+
+    Attributes:
+        kind: Which model it is.
+        candidate: The version.
+        champion: The champion; None where there is none.
+        beside: The latest model of the other kind of the book, which decides with it.
+    """
+
+    kind: ModelKind
+    candidate: Any
+    champion: Any
+    beside: Any
+
+
+def contest_of(
+    store: Store, book: Book, kind: ModelKind, candidate: str, champion: str | None, settings: Settings
+) -> Contest:
+    """The models of a promotion, loaded and found fit to be judged on the book.
 
     Args:
         store: Where the models are.
@@ -45,12 +57,13 @@ def gates_of(
         candidate: URI of the version.
         champion: URI of the champion; None where there is none.
         settings: Parameters.
-        console: Shows progress.
 
     Raises:
-        CallError: The candidate was trained on another book or with other periods, or no model of the other kind was
-            trained on this one.
+        CallError: The candidate was trained on another book, either was trained with other periods, the champion reads
+            other features, or no model of the other kind was trained on this book.
+        DataFault: A model is damaged.
     """
+    from features.catalogue import catalogue_of
     from training.periods import require_same_splits
     from training.registry import latest_model, load_either
 
@@ -58,17 +71,24 @@ def gates_of(
     require_trained_on(candidate, model, book)
     require_same_splits(model, book, settings.training)
     before = None if champion is None else load_either(store, champion)
+    if before is not None:
+        catalogue = catalogue_of(book)
+        if before.features != (catalogue.release if kind == "release" else catalogue.limit):
+            raise CallError(
+                f"{champion}, the champion, reads other features than {book.path} holds, so nobody can compare the "
+                "two; train the champion's successor on a book of the same features."
+            )
+        require_same_splits(before, book, settings.training)
     other: ModelKind = "release" if kind == "limit" else "limit"
-    beside: Any = load_either(store, latest_model(store, other, book.digest))
+    return Contest(kind, model, before, load_either(store, latest_model(store, other, book.digest)))
+
+
+def gates_of(contest: Contest, book: Book, settings: Settings, console: Console) -> list[Gate]:
+    """What each gate says of the version of a contest on its book."""
     requests, reviews = matrices(book, settings, console)
-    if before is not None and before.features != (requests if kind == "release" else reviews).features:
-        raise CallError(
-            f"{champion}, the champion, reads other features than {book.path} holds, so nobody can compare the two; "
-            "train the champion's successor on a book of the same features."
-        )
-    if kind == "release":
-        return model, _release_gates(book, requests, reviews, model, before, beside, settings, console)
-    return model, _limit_gates(book, requests, reviews, model, before, beside, settings, console)
+    models = (contest.candidate, contest.champion, contest.beside)
+    measured = _release_gates if contest.kind == "release" else _limit_gates
+    return measured(book, requests, reviews, *models, settings, console)
 
 
 def require_trained_on(name: str, model: Any, book: Book) -> None:

@@ -61,9 +61,8 @@ def history_of(store: Store, kind: ModelKind) -> list[str]:
     return [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
 
 
-def promote(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]) -> None:
-    """Makes a version the champion, with tags that say why; the challenger's alias is free again if it was that."""
-    tag_version(store, kind, version, tags)
+def promote(store: Store, kind: ModelKind, version: str) -> None:
+    """Makes a version the champion; the challenger's alias is free again if it was that."""
     before = champion_of(store, kind)
     kept = history_of(store, kind)
     if before is not None:
@@ -112,6 +111,12 @@ def tag_version(store: Store, kind: ModelKind, version: str, tags: Mapping[str, 
     """Writes tags on a version; what is longer than MLflow holds is cut there."""
     for key, value in tags.items():
         store.client.set_model_version_tag(registered_name(kind), version, key, value[:LONGEST_TAG])
+
+
+def untag_version(store: Store, kind: ModelKind, version: str, *keys: str) -> None:
+    """Takes tags off a version, where it has them."""
+    for key in keys:
+        store.client.delete_model_version_tag(registered_name(kind), version, key)
 
 
 def _aliased(store: Store, kind: ModelKind, alias: str) -> str | None:

@@ -91,21 +91,27 @@ def test_a_store_that_fails_has_not_said_that_there_is_no_champion(
     def fails(*_: object) -> None:
         raise MlflowException("the server is busy")
 
-    for name in ("get_model_version_by_alias", "get_registered_model", "get_model_version"):
-        monkeypatch.setattr(failing.client, name, fails)
-    for ask in (
-        lambda: champion_of(failing, "release"),
-        lambda: history_of(failing, "release"),
-        lambda: version_of(failing, "release", "1"),
-        lambda: version_of(failing, "release", "challenger"),
-    ):
-        with pytest.raises(MlflowException, match="busy"):
-            ask()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        for name in ("get_model_version_by_alias", "get_registered_model", "get_model_version"):
+            patch.setattr(failing.client, name, fails)
+        for ask in (
+            lambda: champion_of(failing, "release"),
+            lambda: history_of(failing, "release"),
+            lambda: version_of(failing, "release", "1"),
+            lambda: version_of(failing, "release", "challenger"),
+        ):
+            with pytest.raises(MlflowException, match="busy"):
+                ask()
     assert (champion_of(failing, "release"), history_of(failing, "release")) == (None, [])
 
 
-def test_the_cycle_of_champions(home: Path, small_book: Book, store: Store, client: MlflowClient) -> None:
+def _cut_off(*_: object) -> None:
+    raise RuntimeError("cut off")
+
+
+def test_the_cycle_of_champions(
+    home: Path, small_book: Book, store: Store, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = _promote(small_book, home, "--version", 1, *WIDE)
     assert first["promoted"] is True
     assert [gate["name"] for gate in first["gates"]] == list(GATES)  # type: ignore[attr-defined]
@@ -145,7 +151,20 @@ def test_the_cycle_of_champions(home: Path, small_book: Book, store: Store, clie
     assert run.data.metrics["gate.stability"] == 0
     assert "festival month" in run.data.tags["mlflow.note.content"]
 
+    # Cut off before its card is written, a promotion has moved nothing, and can be called again.
+    with monkeypatch.context() as patch:
+        patch.setattr("training.registry.approve", _cut_off)
+        result = call(
+            "promote", "release", "--version", 2, "--book", small_book.path, "--home", home, *FEW, *WIDE
+        )
+    assert isinstance(result.exception, RuntimeError), result.output
+    assert champion_of(store, "release") == "3"
+    assert history_of(store, "release") == ["1", "3"]
+    client.set_model_version_tag(NAME, "2", "promotion.override", "of an earlier promotion")
     second = _promote(small_book, home, "--version", 2, *WIDE)
+    tags = client.get_model_version(NAME, "2").tags
+    assert tags["promotion"] == "by its gates"
+    assert "promotion.override" not in tags
     assert second["champion_before"] == "3"
     assert history_of(store, "release") == ["1", "3", "2"]
     for leaving, returning in (("2", "3"), ("3", "1")):
@@ -157,6 +176,34 @@ def test_the_cycle_of_champions(home: Path, small_book: Book, store: Store, clie
         )
     refused(call("promote", "--rollback", "release", "--home", home), CALL_WRONG, "first champion")
     assert champion_of(store, "release") == "1"
+
+
+def test_what_cannot_be_judged_is_refused_before_anything_is_written(
+    home: Path, small_book: Book, store: Store, tmp_path: Path
+) -> None:
+    """Other periods than the champion's or the version's; no model of the other kind."""
+
+    def runs(of: Store) -> int:
+        return len(of.client.search_runs([of.experiment_id]))
+
+    on = ("--book", small_book.path)
+    before = runs(store)
+    periods = "--set=training.periods.train_until=11"
+    words = ("promote", "release", "--version", 2, *on, "--home", home, *FEW)
+    refused(call(*words, periods), CALL_WRONG, "other periods")
+    assert runs(store) == before
+    # A version of other periods than the champion, called with its own.
+    answer(call("train", "release", *on, "--home", home, "--json", *SMALL, periods))
+    before = runs(store)
+    assert champion_of(store, "release") == "1"
+    refused(call("promote", "release", *on, "--home", home, *FEW, periods), CALL_WRONG, "other periods")
+    assert runs(store) == before
+    alone = tmp_path / "alone"
+    answer(call("train", "release", *on, "--home", alone, "--json", *SMALL))
+    lonely = open_store(alone)
+    before = runs(lonely)
+    refused(call("promote", "release", *on, "--home", alone, *FEW), CALL_WRONG, "no limit model")
+    assert runs(lonely) == before
 
 
 def test_a_limit_model_passes_gates_of_its_own(home: Path, small_book: Book, store: Store) -> None:
