@@ -145,7 +145,7 @@ class Store:
         else:
             started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tagged)
         with started:
-            yield Run(self.client, started.info.experiment_id, started.info.run_id)
+            yield Run(self.client, started.info.experiment_id, started.info.run_id, self.tags)
 
     @contextmanager
     def run_on(self, book: "Book", work: str, parameters: Mapping[str, object]) -> Iterator["Run"]:
@@ -211,6 +211,7 @@ class Run:
     client: MlflowClient
     experiment_id: str
     run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)  # of every run of its store
 
     def log_parameters(self, parameters: Mapping[str, object]) -> None:
         """Records parameters by their dotted names.
@@ -268,7 +269,7 @@ class Run:
             seconds: How long the trial took, up to now.
         """
         now = int(time.time() * 1000)
-        nested = {**tags, "mlflow.parentRunId": self.run_id}
+        nested = {**self.tags, **tags, "mlflow.parentRunId": self.run_id}
         begun = now - int(1000 * seconds)
         made = self.client.create_run(self.experiment_id, begun, tags=nested, run_name=name).info.run_id
         told = [Metric(key, float(value), now, step=0) for key, value in metrics.items()]

@@ -15,12 +15,18 @@ from tests.commands.calls import CALL_WRONG, answer, call, refused
 from tests.served import served
 from training.champions import champion_of
 from training.registry import fetch_decision, fetch_model
-from training.sync import COPY_OF, SENT
+from training.sync import COPY_OF, SENT, pending
 from training.tracking import PENDING, open_store
 from training.ui import LEAN
 
 TINY = ["--set", "training.limit.rounds=5", "--set", "training.release.rounds=5", "--json"]
 NOWHERE = "http://somebody:secret@127.0.0.1:1"
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """Name and number of a version."""
+    name, _, version = uri.removeprefix("models:/").partition("/")
+    return name, version
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +92,16 @@ def test_what_was_kept_is_uploaded_whole_and_once(
     # An upload that was cut off leaves half a run, which the next one takes away.
     store = open_store(tmp_path / "h")
     half = there.create_run(store.experiment_id, tags={COPY_OF: str(kept["run"])}).info.run_id
+    model = there.create_logged_model(store.experiment_id, "limit", half).model_id
+    there.finalize_logged_model(model, "READY")
+    there.create_registered_model("releasegap-limit")
+    there.create_model_version("releasegap-limit", f"models:/{model}", half, model_id=model)
+    assert len(there.search_model_versions(f"run_id = '{half}'")) == 1
     told = answer(call("sync", "--home", home, "--json"))
     sent: Any = told["runs"]
     assert set(sent) >= {kept["run"]}
     assert there.get_run(half).info.lifecycle_stage == "deleted"
+    assert not list(there.search_model_versions(f"run_id = '{half}'"))
     for source, copy in sent.items():
         before, after = here.get_run(source), there.get_run(copy)
         assert after.data.params == before.data.params
@@ -113,6 +125,10 @@ def test_what_was_kept_is_uploaded_whole_and_once(
         ]
     versions: Any = told["models"]
     assert set(versions) == set(kept["models"].values())
+    decision = there.get_model_version(*_place(versions[kept["models"]["decision"]]))
+    for kind in ("limit", "release"):
+        # Both are uploaded after the decision model, whose run is the parent of theirs.
+        assert decision.tags[f"{kind}_model"] == versions[kept["models"][kind]]
     for uri_here, uri_there in versions.items():
         fetch = fetch_decision if "decision" in uri_here else fetch_model
         folders = [fetch(open_store(home, at_home=True), uri_here), fetch(open_store(home), uri_there)]
@@ -120,11 +136,45 @@ def test_what_was_kept_is_uploaded_whole_and_once(
         assert len(texts[0]) > 1
         assert texts[0] == texts[1]
         described = [
-            client.get_model_version(*uri.removeprefix("models:/").split("/")).description
+            client.get_model_version(*_place(uri)).description
             for client, uri in ((here, uri_here), (there, uri_there))
         ]
         assert described[0] == described[1] != ""
     assert answer(call("sync", "--home", home, "--json"))["runs"] == {}
+
+
+def test_models_used_and_trials_are_uploaded_with_their_run(
+    kept: dict[str, Any], home: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    store = open_store(home, at_home=True, tags={PENDING: server, "code_digest": "0123"})
+    answer(call("sync", "--home", home, "--json"))
+    uris = [kept["models"][kind] for kind in ("limit", "release")]
+    with store.run("explain") as run:
+        run.log_models_used(uris)
+        run.log_trial("trial 0", {"a": 1}, {"b": 2.0}, {}, {"trial": "0"}, 1.0)
+    sent: Any = answer(call("sync", "--home", home, "--json"))["runs"]
+    there, copy = MlflowClient(server), sent[run.run_id]
+    used = {f"models:/{given.model_id}" for given in there.get_run(copy).inputs.model_inputs}
+    assert len(used) == 2
+    assert sorted(
+        one.tags["model_digest"] for one in there.search_model_versions() if one.source in used
+    ) == sorted(store.client.get_model_version(*_place(uri)).tags["model_digest"] for uri in uris)
+    assert len(sent) == 2
+    (trial,) = (there.get_run(one) for one in sent.values() if one != copy)
+    assert trial.data.tags["mlflow.parentRunId"] == copy
+    assert trial.data.tags["code_digest"] == "0123"
+    assert (trial.data.params, trial.data.metrics) == ({"a": "1"}, {"b": 2.0})
+
+
+def test_a_stage_waits_for_its_command_to_end(tmp_path: Path) -> None:
+    store = open_store(tmp_path, at_home=True, tags={PENDING: NOWHERE})
+    with store.run("train all") as command:
+        with store.run("train limit") as stage:
+            pass
+        assert store.client.get_run(stage.run_id).info.status == "FINISHED"
+        assert pending(store) == []
+    assert [run.info.run_id for run in pending(store)] == [command.run_id, stage.run_id]
 
 
 def test_a_server_elsewhere_serves_as_the_homes_own_store_does(
@@ -138,7 +188,7 @@ def test_a_server_elsewhere_serves_as_the_homes_own_store_does(
     assert run.info.status == "FINISHED"
     assert not (tmp_path / "h" / "mlflow.db").exists()
     for uri in told["models"].values():
-        name, version = uri.removeprefix("models:/").split("/")
+        name, version = _place(uri)
         assert client.get_model_version(name, version).tags["book_digest"] == small_book.digest
 
 
