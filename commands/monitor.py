@@ -52,7 +52,7 @@ def monitor(
     console = common.console
     settings = settings_of(common)
     taken = stages.open_verified(book)
-    day = stages.day_of(taken, until) if taken.dated or until is not None else None
+    day = stages.day_of(taken, until, "--until") if taken.dated or until is not None else None
     out = out or common.home / "monitoring" / taken.name
     refuse_foreign(out, MONITOR)
     store = store_of(common)

@@ -11,6 +11,7 @@ import typer
 import stages
 from commandline import BookOption, Common, EngineOption, ReleaseModelOption, SchedulerOption
 from commands.tracked import store_of
+from data.errors import CallError
 from settings import settings_of
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def phantom(
     console = common.console
     settings = settings_of(common)
     taken = open_book(book)
+    if not taken.dated:
+        raise CallError(
+            f"{taken.path} has no dates, so nobody can be asked on a day: the report's remedies tell its phantom limit."
+        )
     before = None if since is None else read_phantom(since)
-    day = stages.day_of(taken, on if on is not None or before is None else str(before[1].get("on")))
+    day = stages.day_of(taken, on if on is not None or before is None else str(before[1].get("on")), "--on")
     out = out or common.home / "phantom" / f"{taken.name}-{day:%Y-%m-%d}"
     refuse_foreign(out, TOTALS)
     store = store_of(common)
@@ -61,9 +66,7 @@ def phantom(
     again = None if before is None or since is None else stages.to_ask_again(taken, before[1], about, since)
     everyone = again is None
     wanted = again if again is not None else [(block, None) for block in range(taken.blocks)]
-    taken.verify(
-        None if everyone else [0, *(block for block, _ in wanted)]
-    )  # what all blocks share is part 0
+    taken.verify(None if everyone else [block for block, _ in wanted])
     with (
         engine_of(settings.blocks, engine, scheduler) as workers,
         store.run_on(taken, "phantom", about["parameters"] | {"on": about["on"]}) as tracked,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data.atomic import whole_folder
 from data.errors import CallError, DataFault
-from data.schema import Table
+from data.schema import DATED_TABLES, Table
 
 SCHEMA_VERSION = 1
 MANIFEST = "book.json"
@@ -118,6 +118,7 @@ class Book:
 
         Raises:
             CallError: It never had.
+            DataFault: A part that tells whom is missing or was changed.
         """
         if digest == self.digest:
             return np.empty(0, dtype=np.int64)
@@ -130,6 +131,7 @@ class Book:
         since = range(first, len(self.manifest.appends))
         if any(self.manifest.appends[place]["everyone"] for place in since):
             return None
+        self._hold([part_of(APPENDED.name, place) for place in since])
         parts = [self.table(APPENDED.name, place)["borrower_id"].to_numpy() for place in since]
         return np.unique(np.concatenate(parts))
 
@@ -193,17 +195,23 @@ class Book:
         """Holds every part against its digest, so that what is made from this book is made from what it says.
 
         Args:
-            blocks: Parts of these blocks alone, where given.
+            blocks: Parts of these blocks, and of what all blocks share, alone where given.
 
         Raises:
             DataFault: A part is missing or was changed.
         """
-        wanted = None if blocks is None else {f"part-{block:05d}.parquet" for block in blocks}
-        for part, digest in self.manifest.parts.items():
-            if wanted is not None and part.rpartition("/")[2] not in wanted:
-                continue
+        parts = list(self.manifest.parts)
+        if blocks is not None:
+            shared = {part_of(name, 0) for name, table in DATED_TABLES.items() if not table.partitioned}
+            cut = self.manifest.rows.keys() - {APPENDED.name}  # whose numbers are those of appends
+            wanted = shared | {part_of(name, block) for name in cut for block in blocks}
+            parts = [part for part in parts if part in wanted]
+        self._hold(parts)
+
+    def _hold(self, parts: Iterable[str]) -> None:
+        for part in parts:
             path = self.path / part
-            if not path.is_file() or sha256(path) != digest:
+            if not path.is_file() or sha256(path) != self.manifest.parts.get(part):
                 what = "was changed" if path.is_file() else "is missing"
                 raise DataFault(
                     f"{self.path}: {part} {what}; run `releasegap check` on this book, or make it again."

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from models.release_model import ReleaseModel
 
 
-def day_of(book: Book, on: str | None) -> pd.Timestamp:
+def day_of(book: Book, said: str | None, option: str) -> pd.Timestamp:
     """The day that a call names, or the last of the book's history.
+
+    Args:
+        book: The book.
+        said: The day as the call gives it; None for the last.
+        option: The option that gives it, for messages.
 
     Raises:
         CallError: The book has no dates, or the day is none of its history.
@@ -35,18 +40,16 @@ def day_of(book: Book, on: str | None) -> pd.Timestamp:
 
     first_month, months = book.manifest.first_month, book.manifest.months
     if first_month is None or months is None:
-        raise CallError(
-            f"{book.path} has no dates, so nobody can be asked on a day: the report's remedies tell its phantom limit."
-        )
+        raise CallError(f"{book.path} has no dates, so that {option} can name no day of it; leave it out.")
     first, end = (int(month_start(month, first_month)) for month in (1, months + 1))
     span = [f"{np.datetime64(day, 'D')}" for day in (first, end - 1)]
     try:
-        day = int(np.datetime64(on or span[1], "D").astype(np.int64))
+        day = int(np.datetime64(said or span[1], "D").astype(np.int64))
     except ValueError:
         day = end
     if not first <= day < end:
         raise CallError(
-            f"--on {on} is no day of this book; name one from {span[0]} to {span[1]}, written so."
+            f"{option} {said} is no day of this book; name one from {span[0]} to {span[1]}, written so."
         )
     return pd.Timestamp(np.datetime64(day, "D"))
 

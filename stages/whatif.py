@@ -44,7 +44,7 @@ def changes_of(book: Book, given: Mapping[str, Any], settings: Settings) -> tupl
     before |= flatten_tree({"whatif": plain.whatif.model_dump(mode="json")})
     after = flatten_tree({"models": settings.models.model_dump(mode="json")})
     after |= flatten_tree({"whatif": settings.whatif.model_dump(mode="json")})
-    if book.manifest.source == "simulated":
+    if book.manifest.parameters:  # a simulated book's, or one's that has grown from it
         before |= flatten_tree({"world": book.manifest.parameters})
     after |= flatten_tree({"world": settings.world.model_dump(mode="json")})
     named = list(flatten_tree(given))

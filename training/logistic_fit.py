@@ -29,7 +29,7 @@ from training.labels import observed_bad
 from training.parameters import BenchmarkParameters, TrainingParameters
 from training.periods import labels_old_enough, request_splits, split_parameters
 from training.splits import CALIBRATION, EARLY_STOPPING, TRAIN
-from training.stability import bin_edges
+from training.stability import Reals, bin_edges
 
 # Half a bad and half a good request is added to each bin (Jeffreys), so that none has infinite evidence.
 _HALF = 0.5
@@ -151,9 +151,7 @@ def binned(values: NDArray[np.float32], bad: Floats, sign: int, parameters: Benc
     return Bins(tuple(float(edge) for edge in edges), tuple(float(one) for one in evidence))
 
 
-def _pooled(
-    edges: NDArray[np.float32], total: Floats, bads: Floats, sign: int
-) -> tuple[NDArray[np.float32], Floats, Floats]:
+def _pooled(edges: Reals, total: Floats, bads: Floats, sign: int) -> tuple[Reals, Floats, Floats]:
     """Neighbouring bins pooled until the bad rate goes one way."""
     isotonic = IsotonicRegression(increasing=sign > 0)
     rate = isotonic.fit_transform(np.arange(len(total)), bads / total, sample_weight=total)

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+Reals = NDArray[np.float32] | NDArray[np.float64]
+
 BINS = 10
 CHANCE = 0.95
 """Share of the months without any change whose index lies below `chance`."""
@@ -25,7 +27,7 @@ STABILITY_COLUMNS = ("month", "rows", "psi", "chance")
 
 
 def psi_by_month(
-    values: NDArray[np.float32] | NDArray[np.float64],
+    values: Reals,
     month: NDArray[np.int64],
     base: NDArray[np.bool_],
     months: Sequence[int],
@@ -66,9 +68,7 @@ def stability_index(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> N
     return np.asarray(((a - e) * np.log(a / e)).sum(axis=-1))
 
 
-def bin_edges(
-    values: NDArray[np.float32] | NDArray[np.float64], bins: int = BINS
-) -> NDArray[np.float32] | NDArray[np.float64]:
+def bin_edges(values: Reals, bins: int = BINS) -> Reals:
     """Upper ends of all bins but the last: even parts of the values, missing ones left out; none where all are missing.
 
     Edges are values that occur, so that a count's bins hold whole counts.
@@ -80,9 +80,7 @@ def bin_edges(
     return np.asarray(edges[edges < known.max()])
 
 
-def bin_counts(
-    edges: NDArray[np.float32] | NDArray[np.float64], values: NDArray[np.float32] | NDArray[np.float64]
-) -> NDArray[np.int64]:
+def bin_counts(edges: Reals, values: Reals) -> NDArray[np.int64]:
     """Rows in each bin (see `bin_edges`), and last those whose value is missing."""
     missing = len(edges) + 1
     place = np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left"))
@@ -90,7 +88,7 @@ def bin_counts(
 
 
 def _counts(
-    values: NDArray[np.float32] | NDArray[np.float64],
+    values: Reals,
     month: NDArray[np.int64],
     base: NDArray[np.bool_],
     months: Sequence[int],

@@ -154,7 +154,7 @@ def search_of(
     )
     facts = {
         "book": book.digest,
-        "matrix": hashlib.sha256(np.ascontiguousarray(matrix.values)).hexdigest(),
+        "matrix": hashlib.sha256(np.ascontiguousarray(matrix.values).data).hexdigest(),
         "kind": kind,
         "objective": objective,
         "space": {name: one.model_dump() for name, one in space.items()},

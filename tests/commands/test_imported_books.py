@@ -45,6 +45,11 @@ def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell
         True
     }
     assert {row["measure"] for row in told["checks"] if row["check"] in ("psi", "csi")} == {0.0}
+    refused(
+        call(*held, "--until", "2025-01-31"),
+        CALL_WRONG,
+        "has no dates, so that --until can name no day of it",
+    )
     asked = call("phantom", "--book", tmp_path / "book", "--home", tmp_path)
     refused(asked, CALL_WRONG, "has no dates, so nobody can be asked on a day")
     truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)

@@ -69,6 +69,14 @@ def test_a_run_stands_for_its_folder(
         assert (tmp_path / "folder" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
+def test_a_day_outside_the_book_is_refused_by_the_option_that_names_it(
+    home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    words = ("monitor", "--book", small_book.path, "--against", tmp_path, "--until", "2026-01-01")
+    result = call(*words, "--home", home, "--out", tmp_path / "out")
+    refused(result, CALL_WRONG, "--until 2026-01-01 is no day of this book", "2024-01-01 to 2025-12-31")
+
+
 @pytest.mark.parametrize(
     ("against", "said"),
     [

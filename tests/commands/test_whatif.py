@@ -8,6 +8,7 @@ import pytest
 
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
+from tests.data.parted import written
 
 QUICK = [*SMALL, "--set", "whatif.conflicts=20", "--set", "whatif.spending_weights=[0,1]"]
 
@@ -71,6 +72,20 @@ def test_a_file_of_parameters_changes_several_at_once(home: Path, small_book: Bo
     assert isinstance(figures, dict)
     assert figures["after"]["favoured"] < figures["before"]["favoured"]
     assert figures["after"]["limit"] < figures["before"]["limit"]
+
+
+def test_a_grown_book_knows_what_its_policy_was_made_with(
+    home: Path, small_book: Book, tmp_path: Path
+) -> None:
+    who = small_book.table("borrowers").head(1).assign(borrower_id=9000)
+    news = written({"borrowers": who}, tmp_path / "news")
+    answer(call("append", small_book.path, "--from", news, "--out", tmp_path / "grown", "--json"))
+    words = ["whatif", "--book", tmp_path / "grown", "--home", home, "--json", *QUICK]
+    told = answer(call(*words, "--set", "world.policy.tight.cutoff=0.06"))
+    assert told["changes"] == [{"name": "world.policy.tight.cutoff", "before": 0.028, "after": 0.06}]
+    figures = told["figures"]
+    assert isinstance(figures, dict)
+    assert figures["after"]["released"] > figures["before"]["released"]
 
 
 def test_what_is_no_policy_and_a_foreign_folder_are_refused(

@@ -30,6 +30,15 @@ def is_news(name: str, rows: pa.Table, late: tuple[int, ...]) -> np.ndarray:
     return np.zeros(rows.num_rows, dtype=bool)
 
 
+def written(rows: dict[str, pd.DataFrame], folder: Path) -> Path:
+    """News of these rows."""
+    folder.mkdir()
+    for name, frame in rows.items():
+        schema = DATED_TABLES[name].arrow_schema()
+        pq.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False), folder / f"{name}.parquet")
+    return folder
+
+
 def parted_book(whole: Book, place: Path) -> tuple[Book, Path]:
     """The small book without the last rows of a few borrowers, and these rows as news."""
     news: dict[str, list[pa.Table]] = {}

@@ -20,7 +20,7 @@ from data.book import Book, BookWriter, open_book
 from data.check import faults
 from data.errors import CallError, DataFault
 from data.schema import DATED_TABLES
-from tests.data.parted import LATE, parted_book
+from tests.data.parted import LATE, parted_book, written
 
 
 @pytest.fixture(scope="module")
@@ -184,15 +184,6 @@ def test_an_id_that_stands_in_another_block_is_refused(parted: tuple[Book, Path]
     assert not (tmp_path / "grown").exists()
 
 
-def written(rows: dict[str, pd.DataFrame], folder: Path) -> Path:
-    """News of these rows."""
-    folder.mkdir()
-    for name, frame in rows.items():
-        schema = DATED_TABLES[name].arrow_schema()
-        pq.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False), folder / f"{name}.parquet")
-    return folder
-
-
 def april(book: Book) -> dict[str, pd.DataFrame]:
     """Policy and market of the first month beyond the last that the book knows."""
     last = pd.Timestamp("2026-03-01")
@@ -243,6 +234,33 @@ def test_outcomes_that_a_later_last_day_makes_due_are_looked_for_in_all_blocks(
         append_news(young, news, tmp_path / "grown")
     grown = append_news(whole, news, tmp_path / "grown").book
     assert list(faults(grown)) == []
+
+
+def swap(book: Book, part: str, other: str) -> None:
+    """A part gives way to another, as a sound file."""
+    (book.path / part).unlink()  # the file may be another book's, too
+    shutil.copyfile(book.path / other, book.path / part)
+
+
+def test_parts_are_held_against_their_digests_where_they_are_read(
+    parted: tuple[Book, Path], tmp_path: Path
+) -> None:
+    old, news = parted
+    who = old.table("borrowers").head(1)
+    one, two = (
+        written({"borrowers": who.assign(borrower_id=fresh)}, tmp_path / f"{fresh}") for fresh in (9000, 9001)
+    )
+    grown = append_news(append_news(old, news, tmp_path / "grown").book, one, tmp_path / "grown").book
+    assert grown.touched_since(old.digest).tolist() == [*LATE, 9000]  # type: ignore[union-attr]
+    swap(grown, "appended/part-00001.parquet", "appended/part-00000.parquet")
+    grown.verify([1])  # the second append is none of the second block
+    with pytest.raises(DataFault, match=r"appended/part-00001\.parquet was changed"):
+        grown.touched_since(old.digest)
+    swap(grown, "policy/part-00000.parquet", "market/part-00000.parquet")
+    with pytest.raises(DataFault, match=r"policy/part-00000\.parquet was changed"):
+        grown.verify([1])
+    with pytest.raises(DataFault, match=r"policy/part-00000\.parquet was changed"):
+        append_news(grown, two, tmp_path / "again")
 
 
 def test_a_folder_without_news_is_refused(parted: tuple[Book, Path], tmp_path: Path) -> None:
