@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,10 @@ from data.errors import CallError, DataFault
 
 _NUMBER = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 _LARGEST = float(np.finfo(np.float32).max)
+_PART_BYTES = 8 << 20
+"""Bytes of a CSV file that are read at once where a file is read part by part."""
+_PART_ROWS = 200_000
+"""Rows of a Parquet file that are."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class FlatFile:
         path: The file.
         columns: Each column's cells as text without spaces around it; empty where Parquet has null.
         missing: Texts that mean that a value is missing.
+        first: How many rows of the file come before these.
     """
 
     path: Path
     columns: Mapping[str, pa.StringArray]
     missing: frozenset[str]
+    first: int = 0
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -102,12 +109,16 @@ class FlatFile:
 
     def place(self, row: int) -> str:
         """Names a row by its line in the file (Parquet: by its number, the first is 1)."""
-        if self.path.suffix.lower() == ".parquet":
-            return f"{self.path}, row {row + 1}"
-        for number, (line, _) in enumerate(_records(self.path)):
+        return place_of(self.path, self.first + row)
+
+
+def place_of(path: Path, row: int) -> str:
+    """Names a row of a file (0 is the first) by its line, or by its number where it has no lines."""
+    if path.suffix.lower() != ".parquet":
+        for number, (line, _) in enumerate(_records(path)):
             if number == row + 1:
-                return f"{self.path}, line {line}"
-        return f"{self.path}, row {row + 1}"
+                return f"{path}, line {line}"
+    return f"{path}, row {row + 1}"
 
 
 _CODED = "correct it there, or give the feature `values` in the mapping if these are codes."
@@ -137,7 +148,61 @@ def read_flat_file(path: Path, wanted: Sequence[str], missing: Sequence[str]) ->
     return FlatFile(path, {name: _text(table[name], path, name) for name in wanted}, frozenset(missing))
 
 
-def _read_csv(path: Path, wanted: Sequence[str]) -> pa.Table:
+def flat_file_parts(path: Path, wanted: Sequence[str], missing: Sequence[str]) -> Iterator[FlatFile]:
+    """The wanted columns of a file part by part, so that memory does not grow with the file.
+
+    Args:
+        path: The file; one without rows has no parts.
+        wanted: The columns, one at least.
+        missing: Texts that mean that a value is missing.
+
+    Raises:
+        CallError: There is no such file, or it lacks a wanted column.
+        DataFault: The file is damaged.
+    """
+    if not path.is_file():
+        raise CallError(f"No file at {path}; correct the mapping, or put the file there.")
+    readers = {".csv": _csv_parts, ".parquet": _parquet_parts}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise CallError(f"{path} is neither .csv nor .parquet; save it as one of these.")
+    first = 0
+    try:
+        for part in reader(path, wanted):
+            if part.num_rows:
+                columns = {name: _text(part[name], path, name) for name in wanted}
+                yield FlatFile(path, columns, frozenset(missing), first)
+            first += part.num_rows
+    except OSError as error:
+        raise CallError(f"{path} cannot be read ({error.strerror or error}); check the file.") from None
+
+
+def _csv_parts(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
+    width = _csv_width(path, wanted)
+    try:
+        with pa.csv.open_csv(
+            path, pa.csv.ReadOptions(block_size=_PART_BYTES), **_csv_options(wanted)
+        ) as parts:
+            for part in parts:
+                yield pa.Table.from_batches([part])
+    except pa.ArrowException as error:
+        raise DataFault(_damage(path, width, error)) from None
+
+
+def _parquet_parts(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
+    try:
+        with pq.ParquetFile(path) as file:
+            _refuse_missing(path, file.schema_arrow.names, wanted)
+            for part in file.iter_batches(_PART_ROWS, columns=list(wanted)):
+                yield pa.Table.from_batches([part])
+    except pa.ArrowException as error:
+        raise DataFault(
+            f"{path} is not a sound Parquet file ({_first_line(error)}); write it again."
+        ) from None
+
+
+def _csv_width(path: Path, wanted: Sequence[str]) -> int:
+    """How many columns the file has; refused where a wanted one is not among them."""
     try:
         header = next(_records(path), (1, []))[1]
     except (UnicodeDecodeError, csv.Error):
@@ -145,18 +210,26 @@ def _read_csv(path: Path, wanted: Sequence[str]) -> pa.Table:
     if not header:
         raise DataFault(f"{path} is empty; give it a line of column names and a row per client.")
     _refuse_missing(path, header, wanted)
+    return len(header)
+
+
+def _csv_options(wanted: Sequence[str]) -> dict[str, Any]:
+    return {
+        "parse_options": pa.csv.ParseOptions(newlines_in_values=True),
+        "convert_options": pa.csv.ConvertOptions(
+            include_columns=list(wanted),
+            column_types=dict.fromkeys(wanted, pa.string()),
+            strings_can_be_null=False,
+        ),
+    }
+
+
+def _read_csv(path: Path, wanted: Sequence[str]) -> pa.Table:
+    width = _csv_width(path, wanted)
     try:
-        return pa.csv.read_csv(
-            path,
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa.csv.ConvertOptions(
-                include_columns=list(wanted),
-                column_types=dict.fromkeys(wanted, pa.string()),
-                strings_can_be_null=False,
-            ),
-        )
+        return pa.csv.read_csv(path, **_csv_options(wanted))
     except pa.ArrowException as error:
-        raise DataFault(_damage(path, len(header), error)) from None
+        raise DataFault(_damage(path, width, error)) from None
 
 
 def _read_parquet(path: Path, wanted: Sequence[str]) -> pa.Table:

@@ -122,15 +122,11 @@ class Derivation(Parameters):
         return self
 
 
-class MappedFeature(Parameters):
-    """One feature: where its values stand and what it means.
+class Meaning(Parameters):
+    """What a feature means, wherever its values come from.
 
     Attributes:
         name: Column name in the matrices.
-        column: The file's column, if it has another name.
-        values: Number of each code of the column, null for a code that means unknown; without it the
-            column holds numbers.
-        derive: How to compute it from several columns, instead of `column` and `values`.
         label_en: Label in English.
         label_zh: Label in Chinese.
         definition_en: One sentence in English; the label where there is none.
@@ -145,9 +141,6 @@ class MappedFeature(Parameters):
     """
 
     name: Name
-    column: Column | None = None
-    values: Annotated[dict[str, float | None], AfterValidator(_some)] | None = None
-    derive: Derivation | None = None
     label_en: Label
     label_zh: Label
     definition_en: Label | None = None
@@ -161,6 +154,12 @@ class MappedFeature(Parameters):
     reason_use: Literal["Y", "C"] | None = None
 
     @model_validator(mode="after")
+    def _in_a_model(self) -> Self:
+        if self.limit_sign == "x" and self.release_sign == "x":
+            raise ValueError("the feature is in neither model; give it a sign other than x in one of them")
+        return self
+
+    @model_validator(mode="after")
     def _reason_of_a_refusal(self) -> Self:
         if self.reason_code is None and self.reason_use is not None:
             raise ValueError("a `reason_use` says nothing without a `reason_code`; name the reason, too")
@@ -170,12 +169,25 @@ class MappedFeature(Parameters):
             )
         return self
 
+
+class MappedFeature(Meaning):
+    """One feature of a file with a row per client: where its values stand and what it means.
+
+    Attributes:
+        column: The file's column, if it has another name.
+        values: Number of each code of the column, null for a code that means unknown; without it the
+            column holds numbers.
+        derive: How to compute it from several columns, instead of `column` and `values`.
+    """
+
+    column: Column | None = None
+    values: Annotated[dict[str, float | None], AfterValidator(_some)] | None = None
+    derive: Derivation | None = None
+
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if self.derive is not None and (self.column is not None or self.values is not None):
             raise ValueError("a derived feature has neither `column` nor `values`; leave them out")
-        if self.limit_sign == "x" and self.release_sign == "x":
-            raise ValueError("the feature is in neither model; give it a sign other than x in one of them")
         return self
 
     @property
