@@ -168,25 +168,16 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
             with stage("fit release"):
                 release = stages.fit_release(book, requests, settings, console)
             with stage("judge"):
-                limit_score = stages.score_reviews(reviews, limit)
-                margin = stages.score_requests(requests, release)
-                judged = stages.judge(book, requests, reviews, limit_score, margin, release, settings)
-            with stage("log models"):
-                log_models(tracked, book, judged, limit, release)
+                scored = stages.scored_book(book, requests, reviews, limit, release, settings)
+                scores = scored.limit_score, scored.margin
+                judged = stages.judge(book, requests, reviews, *scores, release, settings)
+            with stage("cards, log models"):
+                fitted = (requests, reviews, limit, release, scored)
+                cards = stages.model_cards(book, *fitted, judged, settings, console)
+                with stages.decision_files(scored, console) as decision:
+                    log_models(tracked, book, judged, limit, release, decision, cards)
             with stage("explain, causes"):
-                explanation = stages.explain(
-                    book,
-                    requests,
-                    reviews,
-                    limit,
-                    limit_score,
-                    release,
-                    margin,
-                    judged,
-                    settings,
-                    console,
-                    workers,
-                )
+                explanation = stages.explain(scored, judged, console, workers)
             with stage("report"):
                 (folder / "report").mkdir()
                 write_explanation(explanation, limit, release, folder / "report")
@@ -198,7 +189,7 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
     size, rows = settings.simulation.borrowers, len(requests.values) + len(reviews.values)
     who, trees = f"{size:,} borrowers", f"2 × {TREES} trees"
     total = sum(watch.processor.values())
-    train = sum(watch.processor[name] for name in ("fit limit", "fit release", "judge", "log models"))
+    train = sum(watch.processor[name] for name in ("fit limit", "fit release", "judge", "cards, log models"))
     return [
         *((f"{who}: {name}", seconds, "CPU s", None) for name, seconds in watch.processor.items()),
         (f"{who}: all stages", total, "CPU s", None),

@@ -44,12 +44,9 @@ def explain(
         store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked,
     ):
         requests, reviews = stages.matrices(taken, settings, console, workers)
-        limit_score = stages.score_reviews(reviews, limit)
-        margin = stages.score_requests(requests, release)
-        judged = stages.judge(taken, requests, reviews, limit_score, margin, release, settings)
+        scored = stages.scored_book(taken, requests, reviews, limit, release, settings)
+        judged = stages.judge(taken, requests, reviews, scored.limit_score, scored.margin, release, settings)
         tracked.log_metrics(metrics(judged.performance))
-        explanation = stages.explain(
-            taken, requests, reviews, limit, limit_score, release, margin, judged, settings, console, workers
-        )
+        explanation = stages.explain(scored, judged, console, workers)
         tracked.log_models_used(tuple(uris.values()))
         finish(explanation, limit, release, out, tracked, store, uris, common.home, console)

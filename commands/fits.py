@@ -10,13 +10,13 @@ import stages
 from commandline import Console
 from commands.tracked import features_digest, stage_run
 from settings import Settings, flat
+from stages import ScoredBook
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from data.book import Book
     from features.matrix import Matrix
-    from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.fitting import Grow
@@ -31,17 +31,15 @@ class Fits:
 
     Attributes:
         limit: The limit model.
-        limit_score: Its score of every review (log-RMB).
         release: The release model.
-        margin: Its score of every request (log-odds, before calibration).
+        scored: The book as both score it.
         judged: How well they do.
         uris: Under which they are registered, and with both the decision model.
     """
 
     limit: LimitModel | None
-    limit_score: Floats | None
     release: ReleaseModel | None
-    margin: Floats | None
+    scored: ScoredBook | None
     judged: Judged
     uris: dict[str, str]
 
@@ -83,10 +81,14 @@ def fit_models(
             release = stages.fit_release(book, requests, settings, console, grow, curves["release"])
             margin = stages.score_requests(requests, release)
     judged = stages.judge(book, requests, reviews, limit_score, margin, release, settings)
-    fitted = (requests, reviews, limit, limit_score, release, margin)
-    cards = stages.model_cards(book, *fitted, judged, settings, console)
-    with stages.decision_files(book, *fitted, settings, console) as decision:
+    scored = None
+    if requests is not None and reviews is not None and limit is not None and release is not None:
+        assert limit_score is not None
+        assert margin is not None
+        scored = stages.ScoredBook(book, requests, reviews, limit, release, limit_score, margin, settings)
+    cards = stages.model_cards(book, requests, reviews, limit, release, scored, judged, settings, console)
+    with stages.decision_files(scored, console) as decision:
         uris = log_models(tracked, book, judged, limit, release, decision, cards, runs)
     for kind, run in runs.items():
         run.log_steps(f"{kind}.early_stopping", curves[kind])
-    return Fits(limit, limit_score, release, margin, judged, uris)
+    return Fits(limit, release, scored, judged, uris)

@@ -72,26 +72,20 @@ def run(
                 stage.log_matrices(digest, {"requests": requests, "reviews": reviews})
             workers.rest()  # the fits want the memory
             both = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
-            assert both.limit is not None
-            assert both.release is not None
-            assert both.limit_score is not None
-            assert both.margin is not None
+            scored = both.scored
+            assert scored is not None
             with stage_run(store, taken, "explain", parameters, digest) as stage:
-                explanation = stages.explain(
-                    taken,
-                    requests,
-                    reviews,
-                    both.limit,
-                    both.limit_score,
-                    both.release,
-                    both.margin,
-                    both.judged,
-                    settings,
-                    console,
-                    workers,
-                )
+                explanation = stages.explain(scored, both.judged, console, workers)
                 stage.log_metrics(finding_metrics(explanation))
                 stage.log_models_used((both.uris["limit"], both.uris["release"]))
             finish(
-                explanation, both.limit, both.release, out, tracked, store, both.uris, common.home, console
+                explanation,
+                scored.limit,
+                scored.release,
+                out,
+                tracked,
+                store,
+                both.uris,
+                common.home,
+                console,
             )

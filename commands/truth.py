@@ -36,10 +36,8 @@ def truth(
     limit, release, _ = load_models(store, taken, limit_model, release_model, settings.training)
     with store.run_on(taken, "truth", used(settings, taken, limit, release)) as tracked:
         requests, reviews = stages.matrices(taken, settings, console)
-        limit_score = stages.score_reviews(reviews, limit)
-        margin = stages.score_requests(requests, release)
-        decided, members = stages.cohorts(taken, requests, reviews, limit_score, release, margin, settings)
-        conflicts = decided[members.conflict].reset_index(drop=True)
+        scored = stages.scored_book(taken, requests, reviews, limit, release, settings)
+        conflicts = scored.decided[scored.members.conflict].reset_index(drop=True)
         kept = stages.true_conflicts_of(taken, conflicts, limit, release, settings, console)
         shares = conflicts[["request_id"]].assign(**dict(zip(CAUSES, shapley_shares(kept).T, strict=True)))
         path = out / "true_causes.parquet"

@@ -140,9 +140,9 @@ def _rates(
             continue
         both = np.stack([counts[counted], counts[of]], axis=1)
         generator = np.random.default_rng([parameters.seed, place])
-        table, drawn = _measured(names, of_group, both, largest, parameters, generator)
+        table, drawn, frame = _measured(names, of_group, both, largest, parameters, generator)
         tables.append(table.assign(measure=measure))
-        spread = _disparity(table, drawn, parameters.bootstrap_level)
+        spread = None if frame is None else _disparity(frame, table, drawn, parameters.bootstrap_level)
         spreads += [] if spread is None else [spread | {"measure": measure}]
     return pd.concat(tables, ignore_index=True), pd.DataFrame(spreads, columns=list(DISPARITY_COLUMNS[1:]))
 
@@ -154,16 +154,20 @@ def _measured(
     largest: int,
     parameters: ExplanationParameters,
     generator: np.random.Generator,
-) -> tuple[pd.DataFrame, Floats]:
-    """One measure of each group, and its rates in the drawn books: `both` holds a borrower's count, and of how many."""
+) -> tuple[pd.DataFrame, Floats, MetricFrame | None]:
+    """One measure of each group, its rates in the drawn books, and fairlearn's frame of the groups that are told.
+
+    `both` holds a borrower's count, and of how many.
+    """
     totals = np.stack([np.bincount(of_group, part, len(names)) for part in both.T], axis=1).astype(np.int64)
     borrowers = np.bincount(of_group[both[:, 1] > 0], minlength=len(names))
     told = borrowers >= parameters.fairness.small_cell
     reference = np.arange(len(names)) == largest
-    rate = np.full(len(names), np.nan)
+    rate, frame = np.full(len(names), np.nan), None
     if told.any():
         named = {name: both for name, both, shown in zip(names, totals, told, strict=True) if shown}
-        rate[told] = _framed(named).by_group["rate"].loc[list(named)].to_numpy()
+        frame = _framed(named)
+        rate[told] = frame.by_group["rate"].loc[list(named)].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = _drawn(of_group, both, len(names), parameters.bootstrap_draws, generator)
         rates = drawn[:, :, 0] / drawn[:, :, 1]
@@ -189,7 +193,7 @@ def _measured(
         "ratio_high": ratio_high,
         "suppressed": ~told,
     }
-    return pd.DataFrame(table), rates
+    return pd.DataFrame(table), rates, frame
 
 
 def _framed(counts: Mapping[str, Counts]) -> MetricFrame:
@@ -208,7 +212,7 @@ def _framed(counts: Mapping[str, Counts]) -> MetricFrame:
     )
 
 
-def _disparity(table: pd.DataFrame, drawn: Floats, level: float) -> dict[str, Any] | None:
+def _disparity(frame: MetricFrame, table: pd.DataFrame, drawn: Floats, level: float) -> dict[str, Any] | None:
     """Lowest over highest rate of the groups that are told (fairlearn's ratio between groups), with its interval.
 
     None where there are no two to compare.
@@ -216,8 +220,7 @@ def _disparity(table: pd.DataFrame, drawn: Floats, level: float) -> dict[str, An
     told = table[~table["suppressed"]]
     if len(told) < 2 or not told["rate"].max() > 0:
         return None
-    both = told[["count", "of"]].to_numpy(np.int64)
-    ratio = _framed(dict(zip(told["group"], both, strict=True))).ratio(method="between_groups")["rate"]
+    ratio = frame.ratio(method="between_groups")["rate"]
     ends = [told.index[int(place)] for place in (told["rate"].argmin(), told["rate"].argmax())]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = drawn[:, [ends[0]]] / drawn[:, [ends[1]]]

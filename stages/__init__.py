@@ -11,12 +11,14 @@ from stages.limits import about_limits, ask_for_limits, day_of, to_ask_again
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
+from stages.scored_book import ScoredBook, scored_book
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
 
 __all__ = [
     "Monitored",
+    "ScoredBook",
     "about_limits",
     "ask_for_limits",
     "book_folder",
@@ -44,6 +46,7 @@ __all__ = [
     "require_simulated",
     "score_requests",
     "score_reviews",
+    "scored_book",
     "search_of",
     "simulate",
     "split_causes",

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from explanations.explanation import Explanation
     from explanations.recourse.levers import Offers
     from features.matrix import Matrix
-    from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
+    from stages.scored_book import ScoredBook
 
 
 def add_reasons(
@@ -74,9 +74,12 @@ def _refits(
 
     None where it was fitted on another book, and none for a seed with which nothing can be fitted.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from data.errors import DataFault
     from data.sampling import spread_places
     from features.matrix import Matrix
+    from models.threads import processors
     from training.fitting import grown_on_one_thread
     from training.from_book import fit_release_on
 
@@ -91,15 +94,21 @@ def _refits(
     booster = settings.training.release.model_copy(
         update={name: fitted[name] for name in type(settings.training.release).model_fields if name in fitted}
     )
-    for refit in range(1, parameters.refits + 1):
-        seed = int(fitted.get("seed", settings.training.seed)) + refit
+    first = int(fitted.get("seed", settings.training.seed)) + 1
+
+    def refit(seed: int) -> ReleaseModel | None:
         training = settings.training.model_copy(update={"release": booster, "seed": seed})
         try:
-            yield fit_release_on(book, requests, training, settings.models, grow=grown_on_one_thread)
+            return fit_release_on(book, requests, training, settings.models, grow=grown_on_one_thread)
         except DataFault:
-            continue
-        finally:
-            move(refit)
+            return None
+
+    # Each fit takes one thread, so as many as there are processors go side by side.
+    with ThreadPoolExecutor(min(processors(), parameters.refits)) as pool:
+        for done, found in enumerate(pool.map(refit, range(first, first + parameters.refits)), 1):
+            move(done)
+            if found is not None:
+                yield found
 
 
 def add_recourse(
@@ -270,10 +279,7 @@ def disparity_of(
 def add_diagnostics(
     explanation: Explanation,
     evidence: Evidence,
-    book: Book,
-    members: Cohorts,
-    margin: Floats,
-    settings: Settings,
+    both: ScoredBook,
     console: Console,
 ) -> Explanation:
     """The explanation with how good the models are, what other cut-offs would do, and rates by protected group."""
@@ -291,27 +297,18 @@ def add_diagnostics(
         performance_with_intervals,
     )
     from explanations.fairness import fairness
-    from training.diagnostics import diagnose
 
-    chosen, outcomes = settings.explanations, (evidence.observed_bad, evidence.oracle_bad)
+    chosen, members = both.settings.explanations, both.members
+    outcomes = (evidence.observed_bad, evidence.oracle_bad)
     with console.step("Judging models, cut-off and fairness"):
-        protected = protected_attributes(book)
+        protected = protected_attributes(both.book)
         rates, disparity = fairness(evidence.decided, members, *outcomes, protected.values, chosen)
-        found = diagnose(
-            book,
-            evidence.requests,
-            evidence.reviews,
-            evidence.limit_score,
-            margin,
-            evidence.release,
-            chosen.stability_features,
-            settings.training,
-        )
+        found = both.diagnosed
         known = {name: one for name, one in zip((RELEASED, ORACLE), outcomes, strict=True) if one is not None}
         sure = intervals_by_population(
             known,
             members.judged,
-            evidence.release.calibration.pd(margin),
+            evidence.release.calibration.pd(both.margin),
             evidence.decided["borrower_id"].to_numpy("int64"),
             chosen.bootstrap_level,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from commandline import Console
 from settings import Settings
 from stages.answers import disparity_of
-from stages.models import cohorts
+from stages.scored_book import ScoredBook
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from data.book import Book
     from features.matrix import Matrix
-    from models.boosted import Boosted, Floats
+    from models.boosted import Boosted
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.from_book import Judged
@@ -29,9 +29,8 @@ def model_cards(
     requests: Matrix | None,
     reviews: Matrix | None,
     limit: LimitModel | None,
-    limit_score: Floats | None,
     release: ReleaseModel | None,
-    margin: Floats | None,
+    both: ScoredBook | None,
     judged: Judged,
     settings: Settings,
     console: Console,
@@ -41,7 +40,6 @@ def model_cards(
 
     from features.catalogue import catalogue_of
     from models.monotone import monotone
-    from training.diagnostics import diagnose
     from training.labels import observed_bad
     from training.model_cards import Measured, model_card
     from training.periods import request_splits, review_splits
@@ -52,15 +50,9 @@ def model_cards(
     with console.step("Writing model cards"):
         stability: pd.DataFrame | None = None
         disparity: list[dict[str, Any]] | None = None
-        if requests is not None and reviews is not None and limit is not None and release is not None:
-            assert limit_score is not None
-            assert margin is not None
-            decided, members = cohorts(book, requests, reviews, limit_score, release, margin, settings)
-            disparity = disparity_of(book, decided, members, settings)
-            features = settings.explanations.stability_features
-            stability = diagnose(
-                book, requests, reviews, limit_score, margin, release, features, settings.training
-            ).stability
+        if both is not None:
+            disparity = disparity_of(book, both.decided, both.members, settings)
+            stability = both.diagnosed.stability
         given: list[tuple[ModelKind, Boosted, tuple[int, ...], NDArray[np.float32], float]] = []
         if limit is not None and reviews is not None:
             held_out = review_splits(book, reviews.keys, settings.training) == OUT_OF_TIME

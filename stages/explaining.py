@@ -17,34 +17,20 @@ from stages.answers import (
 )
 from stages.books import excerpt_of
 from stages.causes import audit_lag, ledger_of, split_causes
-from stages.models import cohorts
 from stages.monitoring import baseline_of
+from stages.scored_book import ScoredBook
 from stages.truth import checked_causes
 
 if TYPE_CHECKING:
     from data.blocks import Engine
     from data.book import Book
     from explanations.explanation import Explanation
-    from features.matrix import Matrix
-    from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.from_book import Judged
 
 
-def explain(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    limit_score: Floats,
-    release: ReleaseModel,
-    margin: Floats,
-    judged: Judged,
-    settings: Settings,
-    console: Console,
-    engine: Engine | None = None,
-) -> Explanation:
+def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine | None = None) -> Explanation:
     """Conflicts, contrast, causes and all that the report tells."""
     from dataclasses import replace
 
@@ -59,7 +45,9 @@ def explain(
     from training.periods import review_splits
     from training.splits import OUTSIDE
 
-    decided, members = cohorts(book, requests, reviews, limit_score, release, margin, settings)
+    book, requests, reviews, settings = both.book, both.requests, both.reviews, both.settings
+    limit, release, limit_score = both.limit, both.release, both.limit_score
+    decided, members = both.decided, both.members
     evidence = Evidence(
         decided=decided,
         requests=requests,
@@ -96,10 +84,8 @@ def explain(
         if audit is not None:
             offers = offers_of(requests.keys)
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
-        baseline = baseline_of(evidence, book, members, margin, limit, settings, console, engine)
-        told = add_diagnostics(
-            replace(told, baseline=baseline), evidence, book, members, margin, settings, console
-        )
+        baseline = baseline_of(evidence, book, members, both.margin, limit, settings, console, engine)
+        told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
         return add_timelines(told, part, console, engine)
 
 

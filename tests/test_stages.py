@@ -100,14 +100,12 @@ def test_the_limit_is_explained_against_the_reviews_of_the_periods_alone(
     requests, reviews = everything
     limit = stages.fit_limit(small_book, reviews, shorter, QUIET)
     release = stages.fit_release(small_book, requests, shorter, QUIET)
-    score, margin = stages.score_reviews(reviews, limit), stages.score_requests(requests, release)
-    judged = stages.judge(small_book, requests, reviews, score, margin, release, shorter)
-    made = stages.explain(
-        small_book, requests, reviews, limit, score, release, margin, judged, shorter, QUIET
-    )
+    scored = stages.scored_book(small_book, requests, reviews, limit, release, shorter)
+    judged = stages.judge(small_book, requests, reviews, scored.limit_score, scored.margin, release, shorter)
+    made = stages.explain(scored, judged, QUIET)
     within = reviews.keys["month"].between(1, 22).to_numpy()
     assert not within.all()
-    np.testing.assert_allclose(made.limit_contributions["base"], score[within].mean(), atol=1e-9)
+    np.testing.assert_allclose(made.limit_contributions["base"], scored.limit_score[within].mean(), atol=1e-9)
 
 
 @pytest.mark.parametrize(

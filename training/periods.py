@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.book import Book
+from data.book import Book, open_book
 from data.errors import CallError
 from data.months import to_days
 from models.boosted import Boosted
 from training.parameters import PeriodParameters, TrainingParameters
-from training.splits import label_known, splits_by_hash, splits_by_period
+from training.splits import hashed_places, label_known, splits_by_hash, splits_by_period
 
 
 def request_splits(book: Book, keys: pd.DataFrame, parameters: TrainingParameters) -> pd.Categorical[str]:
@@ -102,9 +104,16 @@ def require_same_splits(model: Boosted, book: Book, parameters: TrainingParamete
 def _splits(book: Book, keys: pd.DataFrame, date: str, parameters: TrainingParameters) -> pd.Categorical[str]:
     first_month = book.manifest.first_month
     if first_month is None:
-        # By the lender's own ids, so that another order of the file's rows is the same split.
-        borrowers = book.whole("borrowers", ["borrower_id", "source_id"]).set_index("borrower_id")[
-            "source_id"
-        ]
-        return splits_by_hash(borrowers.loc[keys["borrower_id"]].tolist(), parameters.shares)
+        places = _hashed(book.path, book.digest)
+        return splits_by_hash(places.loc[keys["borrower_id"]].to_numpy(np.float64), parameters.shares)
     return splits_by_period(to_days(keys[date]), first_month, parameters.periods)
+
+
+@lru_cache(maxsize=2)
+def _hashed(path: Path, digest: str) -> pd.Series[float]:
+    """The hashed place of each borrower of an undated book, which every stage of a command asks for.
+
+    By the lender's own ids, so that another order of the file's rows is the same split.
+    """
+    borrowers = open_book(path).whole("borrowers", ["borrower_id", "source_id"])
+    return pd.Series(hashed_places(borrowers["source_id"]), index=borrowers["borrower_id"])

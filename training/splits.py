@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,15 +49,19 @@ def splits_by_period(days: Days, first_month: str, periods: PeriodParameters) ->
     return _named(codes)
 
 
-def splits_by_hash(ids: Iterable[object], shares: ShareParameters) -> pd.Categorical[str]:
-    """The split of each row of an undated book, by the hash of its id: the same in every order and extract.
+def hashed_places(ids: Iterable[object]) -> NDArray[np.float64]:
+    """A place from 0 to 1 for each id, by its hash: the same in every order and extract."""
+    hashed = [int.from_bytes(hashlib.blake2b(str(id_).encode(), digest_size=8).digest()) for id_ in ids]
+    return np.asarray(np.array(hashed, dtype=np.uint64) / 2.0**64)
+
+
+def splits_by_hash(places: NDArray[np.floating[Any]], shares: ShareParameters) -> pd.Categorical[str]:
+    """The split of each row of an undated book, by the hashed place of its id.
 
     What stands for out of time here is the share held out.
     """
-    hashed = [int.from_bytes(hashlib.blake2b(str(id_).encode(), digest_size=8).digest()) for id_ in ids]
-    place = np.array(hashed, dtype=np.uint64) / 2.0**64
     ends = np.cumsum([shares.train, shares.early_stopping, shares.calibration])
-    return _named(np.searchsorted(ends, place, side="right").astype(np.int8))
+    return _named(np.searchsorted(ends, places, side="right").astype(np.int8))
 
 
 def label_known(days: Days, first_month: str, periods: PeriodParameters) -> NDArray[np.bool_]:

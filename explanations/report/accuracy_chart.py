@@ -89,8 +89,8 @@ def _boxes(records: Sequence[Record], columns: Sequence[Column], language: Langu
     def up(name: str) -> alt.Y:
         return alt.Y(f"{name}:Q", title=say("accuracy.y")[language], axis=axis)
 
-    whiskers = base.mark_rule(color=MUTED, strokeWidth=1.5).encode(y=up("p10"), y2="p90:Q")
-    boxes = base.mark_bar(color=FAVOUR, width={"band": 0.6}).encode(y=up("p25"), y2="p75:Q")
+    whiskers = base.mark_rule(color=MUTED, strokeWidth=1.5).encode(y=up("p10"), y2=alt.Y2("p90:Q"))
+    boxes = base.mark_bar(color=FAVOUR, width={"band": 0.6}).encode(y=up("p25"), y2=alt.Y2("p75:Q"))
     median = base.mark_tick(color=PAPER, thickness=2, width={"band": 0.6}).encode(y=up("p50"))
     nothing: list[Record] = [{"p50": 0}]
     exact = alt.Chart(alt.InlineData(values=nothing))

@@ -196,8 +196,10 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
         x=alt.X("mean:Q", title=say("column.cause_share")[language], axis=axis),
         color=alt.Color("colour:N", scale=None),
     )
-    lines = base.mark_rule(color=INK, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
-    figures = base.mark_text(align="left", dx=6, fill=MUTED, aria=False).encode(x="tip:Q", text="mean_text:N")
+    lines = base.mark_rule(color=INK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
+    figures = base.mark_text(align="left", dx=6, fill=MUTED, aria=False).encode(
+        x=alt.X("tip:Q"), text=alt.Text("mean_text:N")
+    )
     return alt.layer(bars, lines, figures, width="container", height=200)
 
 

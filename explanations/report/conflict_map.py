@@ -119,7 +119,10 @@ def map_layers(
 def _intervals(base: alt.Chart) -> list[alt.Chart]:
     """Thin lines through each point: how far both pushes could lie from it."""
     lines = base.mark_rule(strokeWidth=1, color=ZERO, opacity=0.7, tooltip=None, aria=False)
-    return [lines.encode(x="x_low:Q", x2="x_high:Q"), lines.encode(y="y_low:Q", y2="y_high:Q")]
+    return [
+        lines.encode(x=alt.X("x_low:Q"), x2=alt.X2("x_high:Q")),
+        lines.encode(y=alt.Y("y_low:Q"), y2=alt.Y2("y_high:Q")),
+    ]
 
 
 def _records(rows: Sequence[ContrastRow], frame: Frame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -180,19 +183,22 @@ def _bands(frame: Frame) -> alt.Chart:
         {"x": frame.slight_x, "x2": frame.x[1], "y": -frame.slight_y, "y2": frame.slight_y},
     ]
     band = alt.Chart(alt.InlineData(values=values)).mark_rect(fill=FAINT, clip=True, tooltip=None, aria=False)
-    encoded: alt.Chart = band.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
+    encoded: alt.Chart = band.encode(x=alt.X("x:Q"), x2=alt.X2("x2:Q"), y=alt.Y("y:Q"), y2=alt.Y2("y2:Q"))
     return encoded
 
 
 def _zero_lines() -> list[alt.Chart]:
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=ZERO, aria=False)
-    return [zero.encode(x="zero:Q"), zero.encode(y="zero:Q")]
+    return [zero.encode(x=alt.X("zero:Q")), zero.encode(y=alt.Y("zero:Q"))]
 
 
 def _region_names(frame: Frame, language: Language) -> list[alt.Chart]:
     """Names in the corners where their regions have room for them, and over the bands of slight pushes."""
     corners = [_corner(name, right, up, language) for name, right, up in _named_places(frame)]
-    return [*corners, _name("only_release", language).encode(text="text:N", x="zero:Q", y=alt.value(-9))]
+    return [
+        *corners,
+        _name("only_release", language).encode(text=alt.Text("text:N"), x=alt.X("zero:Q"), y=alt.value(-9)),
+    ]
 
 
 def _named_places(frame: Frame) -> list[tuple[str, bool, float]]:
@@ -218,7 +224,7 @@ def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: fl
 def _corner(place: str, right: bool, up: float, language: Language) -> alt.Chart:
     name = _name(place, language, align="right" if right else "left", dx=-6 if right else 6)
     across = alt.value("width") if right else alt.value(0)
-    encoded: alt.Chart = name.encode(text="text:N", x=across, y=alt.value(up))
+    encoded: alt.Chart = name.encode(text=alt.Text("text:N"), x=across, y=alt.value(up))
     return encoded
 
 
@@ -263,7 +269,9 @@ def _labels(base: alt.Chart, width: int | None) -> list[alt.Chart]:
             tooltip=None,
             aria=False,
         )
-        layers.append(text.encode(text=f"text{i}:N", opacity=alt.condition(test, alt.value(1), alt.value(0))))
+        layers.append(
+            text.encode(text=alt.Text(f"text{i}:N"), opacity=alt.condition(test, alt.value(1), alt.value(0)))
+        )
     return layers
 
 

@@ -79,14 +79,14 @@ def contrast_bars(records: Sequence[Record], language: Language, width: int | No
     bars = base.mark_bar(height=14, cornerRadiusEnd=2, opacity=0.75).encode(
         x=across, color=alt.Color("colour:N", scale=None)
     )
-    lines = base.mark_rule(color=INK, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
+    lines = base.mark_rule(color=INK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
     figures = base.mark_text(
         align={"expr": "datum.mean < 0 ? 'right' : 'left'"},
         dx={"expr": "datum.mean < 0 ? -5 : 5"},
         fontSize=11.5,
         fill=MUTED,
         aria=False,
-    ).encode(x="tip:Q", text="mean_text:N")
+    ).encode(x=alt.X("tip:Q"), text=alt.Text("mean_text:N"))
     return alt.layer(bars, lines, figures, width=width or "container", height=_ROW_HEIGHT * len(records))
 
 

@@ -107,7 +107,7 @@ def _median_lines(shown: Distribution) -> alt.Chart:
     lines = alt.Chart(alt.InlineData(values=medians)).mark_rule(
         strokeDash=[4, 3], strokeWidth=1.5, tooltip=None, aria=False
     )
-    encoded: alt.Chart = lines.encode(x="median:Q", color=alt.Color("colour:N", scale=None))
+    encoded: alt.Chart = lines.encode(x=alt.X("median:Q"), color=alt.Color("colour:N", scale=None))
     return encoded
 
 
@@ -119,5 +119,5 @@ def _columns(shown: Distribution, language: Language, across: alt.X) -> alt.Char
         alt.Tooltip("reference_text:N", title=say("cohort.reference")[language]),
     ]
     columns = alt.Chart(inline(shown.records, language)).mark_rect(opacity=0, aria=False)
-    encoded: alt.Chart = columns.encode(x=across, x2="high:Q", tooltip=tooltip)
+    encoded: alt.Chart = columns.encode(x=across, x2=alt.X2("high:Q"), tooltip=tooltip)
     return encoded

@@ -173,6 +173,8 @@ def _dots(records: Sequence[Record], columns: Sequence[Column], dots: str, langu
     )
     equal = alt.Chart(alt.NamedData(EQUAL))
     equal = equal.mark_rule(**DASHED).encode(x=across)
-    lines = base.mark_rule(strokeWidth=1.5).encode(x=alt.X("ratio_low:Q", scale=scale), x2="ratio_high:Q")
+    lines = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("ratio_low:Q", scale=scale), x2=alt.X2("ratio_high:Q")
+    )
     points = base.mark_point(filled=True, size=60, opacity=1).encode(x=across)
     return alt.layer(equal, lines, points, width="container", height=26 * len(records))

@@ -170,15 +170,19 @@ def _strips(heads: Sequence[Record], edges: Floats, language: Language) -> Pictu
     )
     zero = alt.Chart(alt.InlineData(values=[{"low": 0}])).mark_rule(color=ZERO, aria=False)
     strips = alt.Chart(alt.NamedData("strips")).mark_rect(cornerRadius=1)
-    strips = strips.encode(x=across, x2="high:Q", y=up, y2="foot:Q", color=colour, tooltip=tooltip)
+    strips = strips.encode(
+        x=across, x2=alt.X2("high:Q"), y=up, y2=alt.Y2("foot:Q"), color=colour, tooltip=tooltip
+    )
     ends = [{**head, "top": head["order"] - 0.42, "foot": head["order"] + 0.42} for head in heads]
-    means = alt.Chart(inline(ends, language, "rows")).encode(x="mean:Q", y=up, y2="foot:Q")
+    means = alt.Chart(inline(ends, language, "rows")).encode(x=alt.X("mean:Q"), y=up, y2=alt.Y2("foot:Q"))
     # On paper of its own the line can be seen on a strip of any colour.
     lines = [
         means.mark_rule(color=colour, strokeWidth=width, aria=False, tooltip=None)
         for colour, width in ((PAPER, 5), (INK, 2))
     ]
-    return alt.layer(zero.encode(x="low:Q"), strips, *lines, width="container", height=_ROW_HEIGHT * rows)
+    return alt.layer(
+        zero.encode(x=alt.X("low:Q")), strips, *lines, width="container", height=_ROW_HEIGHT * rows
+    )
 
 
 def _summary(

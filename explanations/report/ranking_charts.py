@@ -219,7 +219,7 @@ def _roc(language: Language) -> Picture:
         ],
     )
     gap = alt.Chart(alt.NamedData(GAPS)).mark_rule(strokeWidth=1.5, tooltip=None, aria=False)
-    gap = gap.encode(x=across, y=alt.Y("good:Q", scale=whole), y2="bad:Q", color=colour)
+    gap = gap.encode(x=across, y=alt.Y("good:Q", scale=whole), y2=alt.Y2("bad:Q"), color=colour)
     return alt.layer(lot, line, dots, gap, width="container", height=_HEIGHT)
 
 
@@ -231,7 +231,9 @@ def _lift(records: Sequence[Record], columns: Sequence[Column], language: Langua
     )
     up = alt.Y("lift:Q", title=say("lift.y")[language], axis=alt.Axis(format="~g", tickCount=5))
     bars = base.mark_bar(cornerRadiusEnd=2).encode(y=up, color=alt.Color("colour:N", scale=None))
-    ends = base.mark_rule(strokeWidth=1.5, color=INK, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
+    ends = base.mark_rule(strokeWidth=1.5, color=INK, opacity=0.7).encode(
+        y=alt.Y("low:Q"), y2=alt.Y2("high:Q")
+    )
     ones: list[Record] = [{"lift": 1}]
     usual = alt.Chart(alt.InlineData(values=ones))
     usual = usual.mark_rule(**DASHED).encode(y=up)

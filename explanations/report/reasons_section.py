@@ -138,9 +138,9 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
         scale=alt.Scale(domain=[0, round(1.15 * most, 6)]),
     )
     whole = base.mark_bar(height=14, cornerRadiusEnd=2, color=AGAINST, opacity=0.35).encode(x=across)
-    first = base.mark_bar(height=14, color=AGAINST).encode(x="first:Q")
+    first = base.mark_bar(height=14, color=AGAINST).encode(x=alt.X("first:Q"))
     figures = base.mark_text(align="left", dx=5, fontSize=11.5, fill=MUTED, aria=False).encode(
-        x="any:Q", text="share:N"
+        x=alt.X("any:Q"), text=alt.Text("share:N")
     )
     return alt.layer(whole, first, figures, width="container", height=_ROW_HEIGHT * len(records))
 

@@ -155,6 +155,6 @@ def _bars(records: Sequence[Record], columns: Sequence[Column], language: Langua
         color=alt.Color("colour:N", scale=None),
     )
     figures = base.mark_text(align="left", dx=5, fill=MUTED, aria=False).encode(
-        x="share:Q", text="share_text:N"
+        x=alt.X("share:Q"), text=alt.Text("share_text:N")
     )
     return alt.layer(bars, figures, width="container", height=_ROW_HEIGHT * len(records))

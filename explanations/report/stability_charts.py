@@ -167,7 +167,9 @@ def _heat(rows: int, columns: Sequence[Column], language: Language) -> Picture:
     )
     # Vega loads the names of rows only where a mark reads them.
     named_rows = (
-        alt.Chart(alt.NamedData(ROWS)).mark_point(opacity=0, tooltip=None, aria=False).encode(y="row:O")
+        alt.Chart(alt.NamedData(ROWS))
+        .mark_point(opacity=0, tooltip=None, aria=False)
+        .encode(y=alt.Y("row:O"))
     )
     return alt.layer(drawn, named_rows, width="container", height=30 * rows)
 

@@ -44,7 +44,7 @@ def _chart(model: Model, rows: int, language: Language, currency: str) -> Pictur
         scale=alt.Scale(domain=["against", "favour", "base", "output"], range=[AGAINST, FAVOUR, MUTED, INK]),
     )
     # A base or an output is a bar of no width; a push has a point that can't be seen.
-    bars = base.mark_bar(height={"band": _BAND}, cornerRadius=1.5).encode(x=across, x2="end:Q")
+    bars = base.mark_bar(height={"band": _BAND}, cornerRadius=1.5).encode(x=across, x2=alt.X2("end:Q"))
     is_level = alt.datum.effect == ""
     levels = base.mark_point(shape="diamond", size=110, filled=True).encode(
         x=across, opacity=alt.condition(is_level, alt.value(1), alt.value(0))
@@ -56,7 +56,7 @@ def _chart(model: Model, rows: int, language: Language, currency: str) -> Pictur
         fill=MUTED,
         tooltip=None,
         aria=False,
-    ).encode(x="end:Q", text="text:N")
+    ).encode(x=alt.X("end:Q"), text=alt.Text("text:N"))
     layers = [
         bars.encode(color=colour, tooltip=tooltip),
         levels.encode(color=colour, tooltip=tooltip[:2]),
@@ -85,5 +85,5 @@ def _axis(model: Model, language: Language, currency: str) -> alt.X:
 def _cutoff_line(language: Language) -> alt.Chart:
     tooltip = [alt.Tooltip("label:N"), alt.Tooltip("text:N", title=say("waterfall.release.push")[language])]
     line = alt.Chart(alt.NamedData(name=CUTOFF)).mark_rule(color=INK, strokeDash=[5, 4], strokeWidth=1.2)
-    encoded: alt.Chart = line.encode(x="at:Q", tooltip=tooltip)
+    encoded: alt.Chart = line.encode(x=alt.X("at:Q"), tooltip=tooltip)
     return encoded

@@ -214,7 +214,7 @@ def _bars(records: Sequence[Record], language: Language) -> Picture:
         opacity=alt.Opacity("opacity:Q", scale=None),
     )
     figures = base.mark_text(align="left", dx=5, fontSize=11, fill=MUTED, aria=False).encode(
-        x="conflicts:Q", text="text:N"
+        x=alt.X("conflicts:Q"), text=alt.Text("text:N")
     )
     return alt.layer(bars, figures, width="container", height=264)
 
@@ -239,7 +239,9 @@ def _money(
 ) -> Picture:
     x, y = _axes("loss", say("frontier.loss", currency=currency), currency, language)
     points = alt.Chart(inline(records, language, "money")).encode(x=x, y=y)
-    line = points.mark_line(color=FAVOUR, strokeWidth=2, tooltip=None, aria=False).encode(order="factor:Q")
+    line = points.mark_line(color=FAVOUR, strokeWidth=2, tooltip=None, aria=False).encode(
+        order=alt.Order("factor:Q")
+    )
     dots = points.mark_point(filled=True, size=60, color=FAVOUR, opacity=1).encode(
         tooltip=tooltips(columns, language)
     )
@@ -247,7 +249,7 @@ def _money(
     labels = alt.Chart(inline(told, language, "factors")).mark_text(
         dy=15, fontSize=11, fill=MUTED, aria=False, tooltip=None
     )
-    labels = labels.encode(x="loss:Q", y="profit:Q", text="factor_text:N")
+    labels = labels.encode(x=alt.X("loss:Q"), y=alt.Y("profit:Q"), text=alt.Text("factor_text:N"))
     return alt.layer(line, dots, labels, *_marks(marked, "loss", language), width="container", height=300)
 
 
@@ -259,9 +261,11 @@ def _conflicts(
     language: Language,
 ) -> Picture:
     x, y = _axes("conflicts", say("frontier.conflicts"), currency, language)
-    points = alt.Chart(inline(records, language, "pairs")).encode(x=x, y=y, detail="weight:N")
+    points = alt.Chart(inline(records, language, "pairs")).encode(x=x, y=y, detail=alt.Detail("weight:N"))
     colour = alt.Color("colour:N", scale=None)
-    line = points.mark_line(strokeWidth=1.5, tooltip=None, aria=False).encode(order="factor:Q", color=colour)
+    line = points.mark_line(strokeWidth=1.5, tooltip=None, aria=False).encode(
+        order=alt.Order("factor:Q"), color=colour
+    )
     dots = points.mark_point(filled=True, size=60, opacity=1, strokeWidth=1.5).encode(
         stroke=colour,
         fill=alt.condition("datum.efficient", colour, alt.value(PAPER)),
@@ -272,7 +276,9 @@ def _conflicts(
 
 def _marks(marked: Sequence[Record], across: str, language: Language) -> tuple[alt.Chart, ...]:
     """Rings around the policy as it is and the one looked at; names above and below, on the outer sides."""
-    base = alt.Chart(inline(marked, language, f"marked-{across}")).encode(x=f"{across}:Q", y="profit:Q")
+    base = alt.Chart(inline(marked, language, f"marked-{across}")).encode(
+        x=alt.X(f"{across}:Q"), y=alt.Y("profit:Q")
+    )
     rings = base.mark_point(size=170, strokeWidth=2, color=INK, opacity=1, tooltip=None, aria=False).encode(
         shape=alt.Shape("shape:N", scale=None)
     )
@@ -281,7 +287,7 @@ def _marks(marked: Sequence[Record], across: str, language: Language) -> tuple[a
     for place, one in enumerate(marked):
         side = "right" if place == first else "left"
         named = alt.Chart(inline([one], language, f"named-{across}-{place}"))
-        named = named.encode(x=f"{across}:Q", y="profit:Q", text="name:N")
+        named = named.encode(x=alt.X(f"{across}:Q"), y=alt.Y("profit:Q"), text=alt.Text("name:N"))
         look: dict[str, Any] = {
             "align": side,
             "dx": -8 if side == "right" else 8,

@@ -60,7 +60,7 @@ def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
     )
     measures, total = bench._measured_job(small)
     by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
-    stages = ("simulate", "features", "fit limit", "fit release", "judge", "log models")
+    stages = ("simulate", "features", "fit limit", "fit release", "judge", "cards, log models")
     assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]
     assert by_name["all stages"] == total == pytest.approx(sum(list(by_name.values())[:8]))
     assert by_name["all stages / bare training"] == total / by_name["bare training, 2 × 300 trees"]

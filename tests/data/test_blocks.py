@@ -32,10 +32,7 @@ from data.schema import DATED_TABLES
 from data.simulate import simulate_book
 from data.world import World
 from explanations.files import write_explanation
-from features.matrix import Kind, Matrix, whole_matrix
-from models.boosted import Floats
-from models.limit_model import LimitModel
-from models.release_model import ReleaseModel
+from features.matrix import Kind, whole_matrix
 from settings import Settings, resolved
 from tests.data.sent_work import killed, killed_once, other_version, own_number, refused, waited
 from training.from_book import Judged
@@ -216,9 +213,8 @@ class Explained:
     """An explanation that was made here, in a folder, and what it was made from."""
 
     folder: Path
-    made_from: tuple[
-        Book, Matrix, Matrix, LimitModel, Floats, ReleaseModel, Floats, Judged, Settings, Console
-    ]
+    scored: stages.ScoredBook
+    judged: Judged
 
 
 @pytest.fixture(scope="module")
@@ -227,13 +223,11 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     requests, reviews = stages.matrices(book, settings, quiet)
     limit = stages.fit_limit(book, reviews, settings, quiet)
     release = stages.fit_release(book, requests, settings, quiet)
-    score = stages.score_reviews(reviews, limit)
-    margin = stages.score_requests(requests, release)
-    judged = stages.judge(book, requests, reviews, score, margin, release, settings)
-    made_from = (book, requests, reviews, limit, score, release, margin, judged, settings, quiet)
+    scored = stages.scored_book(book, requests, reviews, limit, release, settings)
+    judged = stages.judge(book, requests, reviews, scored.limit_score, scored.margin, release, settings)
     folder = tmp_path_factory.mktemp("here")
-    write_explanation(stages.explain(*made_from), limit, release, folder)
-    return Explained(folder, made_from)
+    write_explanation(stages.explain(scored, judged, quiet), limit, release, folder)
+    return Explained(folder, scored, judged)
 
 
 def test_workers_elsewhere_find_a_book_that_is_named_from_here(
@@ -250,8 +244,9 @@ def test_workers_elsewhere_find_a_book_that_is_named_from_here(
 def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
     engine: Engine, explained: Explained, tmp_path: Path
 ) -> None:
-    _, _, _, limit, _, release, *_ = explained.made_from
-    write_explanation(stages.explain(*explained.made_from, engine), limit, release, tmp_path)
+    scored = explained.scored
+    made = stages.explain(scored, explained.judged, Console(quiet=True), engine)
+    write_explanation(made, scored.limit, scored.release, tmp_path)
     here, there = (
         {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         for folder in (explained.folder, tmp_path)

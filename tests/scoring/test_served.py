@@ -130,8 +130,9 @@ def test_the_version_is_tied_to_both_models_and_the_book(done: Done) -> None:
 
 
 def test_made_again_it_is_the_same_bytes(done: Done, settings: Settings) -> None:
-    given = (done.limit, done.limit_score, done.release, done.margin, settings, QUIET)
-    with stages.decision_files(done.book, done.requests, done.reviews, *given) as files:
+    matrices, scores = (done.requests, done.reviews), (done.limit_score, done.margin)
+    scored = stages.ScoredBook(done.book, *matrices, done.limit, done.release, *scores, settings)
+    with stages.decision_files(scored, QUIET) as files:
         assert files is not None
         assert files.digest == _version(done, "decision").tags["model_digest"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from training.parameters import PeriodParameters, ShareParameters
-from training.splits import OUTSIDE, SPLITS, label_known, splits_by_hash, splits_by_period
+from training.splits import OUTSIDE, SPLITS, hashed_places, label_known, splits_by_hash, splits_by_period
 
 PERIODS = PeriodParameters(
     train_until=12,
@@ -62,14 +62,14 @@ def test_every_dated_row_is_in_one_split_which_depends_on_its_month_alone(dates)
 
 @given(st.lists(st.text(max_size=8), unique=True, min_size=1, max_size=50), st.randoms())
 def test_the_split_of_an_id_does_not_depend_on_the_other_ids(ids, random):
-    names = dict(zip(ids, splits_by_hash(ids, SHARES), strict=True))
+    names = dict(zip(ids, splits_by_hash(hashed_places(ids), SHARES), strict=True))
     random.shuffle(ids)
-    assert dict(zip(ids, splits_by_hash(ids, SHARES), strict=True)) == names
+    assert dict(zip(ids, splits_by_hash(hashed_places(ids), SHARES), strict=True)) == names
     assert set(names.values()) <= set(SPLITS)
 
 
 def test_the_shares_of_many_ids_are_those_asked_for():
-    names = splits_by_hash(range(20_000), SHARES)
+    names = splits_by_hash(hashed_places(range(20_000)), SHARES)
     shares = {name: float((names == name).mean()) for name in SPLITS}
     assert shares == pytest.approx(dict(zip(SPLITS, (0.6, 0.1, 0.1, 0.2), strict=True)), abs=0.01)
 
@@ -85,11 +85,11 @@ def test_the_split_of_an_id_is_where_its_hash_lies():
         if place < 0.8
         else "out_of_time"
     )
-    assert splits_by_hash(["A-17"], SHARES).tolist() == [expected]
+    assert splits_by_hash(hashed_places(["A-17"]), SHARES).tolist() == [expected]
 
 
 def test_a_number_and_its_text_are_the_same_id():
-    assert splits_by_hash([1, 2, 3], SHARES).tolist() == splits_by_hash(["1", "2", "3"], SHARES).tolist()
+    assert hashed_places([1, 2, 3]).tolist() == hashed_places(["1", "2", "3"]).tolist()
 
 
 def test_a_label_is_known_when_it_was_old_enough_on_the_day_of_the_fit():

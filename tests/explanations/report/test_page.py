@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altair.vegalite.v6.schema import core as vega_lite
 
 from explanations.explanation import Explanation
 from explanations.parameters import NoticeParameters
@@ -167,6 +168,13 @@ def test_every_place_for_a_chart_has_its_chart_in_both_languages(html: str, impo
         assert len(places) == len(set(places)) == len(charts) >= 11
         assert set(places) == set(charts)
         assert all(set(chart) == {"en", "zh"} for chart in charts.values())
+
+
+def test_every_chart_is_one_by_the_schema_of_vega_lite(html: str, imported_html: str) -> None:
+    # `in_both` leaves it out, since it takes as long as drawing the chart.
+    for page in (html, imported_html):
+        for chart in data_of(page)["charts"].values():
+            vega_lite.Root.validate(chart["en"])
 
 
 def test_every_chart_speaks_its_language(html: str) -> None:
