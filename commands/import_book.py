@@ -25,5 +25,5 @@ def import_book(
 
     console = common.console
     with console.step(f"Importing {file.name}"):
-        book = importing.import_book(read_mapping(mapping), file, out)
+        book = importing.import_book(read_mapping(mapping), file, out, console.note)
     console.result(book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)
