@@ -13,6 +13,7 @@ from commands.case import case
 from commands.check import check
 from commands.compare import compare
 from commands.explain import explain
+from commands.export import export
 from commands.import_book import import_book
 from commands.monitor import monitor
 from commands.notice import notice
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "simulate": simulate,
     "import": import_book,
+    "export": export,
     "append": append,
     "check": check,
     "train": train,

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from data.book import APPENDED, MANIFEST, Book, BookWriter, open_book, part_of, write_part
 from data.check import faults_of_grown
 from data.errors import CallError, DataFault
+from data.event_mapping import tables_of_book
 from data.months import month_index, to_days
 from data.news import Ids, News, in_order, read_news
-from data.schema import DATED_TABLES, Table
+from data.schema import Table
 
 _DATES = {"limit_reviews": "reviewed_on", "draw_requests": "requested_on"}
 """What history lasts as long as."""
@@ -65,7 +66,8 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
             f"{book.path} has no dates, one row a client: import the file again with its new rows."
         )
     _refuse_other_book(book, out)
-    news = read_news(folder)
+    tables = tables_of_book(book.manifest.mapping)
+    news = read_news(folder, tables)
     _refuse_known_keys(book, news)
     owners = _owners(book, news)
     at = _places(book, news, owners)
@@ -76,7 +78,7 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
     touched = _touched(news, owners)
     count = max([book.blocks, *(int(block) + 1 for block in blocks)])
     with BookWriter(out) as writer:
-        for name, table in DATED_TABLES.items():
+        for name, table in tables.items():
             for block in range(count if table.partitioned else 1):
                 rows = _news_of(news, name, at, block) if table.partitioned else news.tables.get(name)
                 old = part_of(name, block) if part_of(name, block) in book.manifest.parts else None
@@ -147,7 +149,7 @@ def _places(book: Book, news: News, owners: tuple[Ids, Ids]) -> dict[str, NDArra
     )
     requests, owner = owners
     at = {}
-    for name in (name for name in news.tables if DATED_TABLES[name].partitioned):
+    for name in (name for name in news.tables if news.schema[name].partitioned):
         if name == "outcomes":
             lost = "an outcome of request {}, which nobody made; append that"
             ids = _looked_up(requests, owner, news.ids(name, "request_id"), lost)
@@ -171,7 +173,7 @@ def _looked_up(keys: Ids, values: Ids, wanted: Ids, lost: str) -> Ids:
 
 def _all_ids(news: News) -> Ids:
     """Borrowers of the news that may be of the book: all but those of outcomes are named in it."""
-    named = [news.ids(name) for name in news.tables if _names_borrowers(name)]
+    named = [news.ids(name) for name in news.tables if "borrower_id" in news.schema[name].columns]
     return np.unique(np.concatenate([*named, np.empty(0, dtype=np.int64)]))
 
 
@@ -191,10 +193,6 @@ def _touched(news: News, owners: tuple[Ids, Ids]) -> Ids:
     requests, who = owners
     judged = who[np.isin(requests, news.ids("outcomes", "request_id"))]
     return np.unique(np.concatenate([_all_ids(news), judged]))
-
-
-def _names_borrowers(name: str) -> bool:
-    return "borrower_id" in DATED_TABLES[name].columns
 
 
 def _news_of(news: News, name: str, at: dict[str, NDArray[np.int64]], block: int) -> pa.Table | None:
@@ -239,7 +237,7 @@ def _merged(
 def _refuse_known_keys(book: Book, news: News) -> None:
     """Refuses an id (of a borrower, review, request or outcome) that stands in any block of the book."""
     for name in news.tables:
-        table = DATED_TABLES[name]
+        table = news.schema[name]
         if not _has_ids(table):
             continue
         (key,) = table.key

@@ -27,10 +27,11 @@ from data.book_rules import (
     reference_findings,
     request_findings,
 )
+from data.event_mapping import tables_of_book
 from data.findings import Finding, told, wrong_rows
 from data.importing import FILE_DIGEST
 from data.mapping import BookMapping, tables_of
-from data.schema import DATED_TABLES, Table
+from data.schema import Table
 from data.table_rules import layout_findings, null_findings, row_findings
 
 _PART = re.compile(r"((?:[a-z_]+/)?[a-z_]+)/part-([0-9]{5})\.parquet")
@@ -63,14 +64,15 @@ def faults_of_grown(book: Book, before: Book, blocks: Sequence[int], most: int =
 
 def _findings_of_grown(book: Book, before: Book, blocks: Sequence[int]) -> Iterator[Finding]:
     unpartitioned: dict[str, pd.DataFrame] = {}
-    for table in DATED_TABLES.values():
+    tables = tables_of_book(book.manifest.mapping)
+    for table in tables.values():
         if not table.partitioned:
             frame = yield from _read(book, table, 0)
             if frame is not None:
                 unpartitioned[table.name] = frame
     reading = _Reading()
     for block in blocks:
-        yield from _block_findings(book, DATED_TABLES, block, unpartitioned, reading)
+        yield from _block_findings(book, tables, block, unpartitioned, reading)
     calendar = _calendar(book.manifest, unpartitioned)
     was = _calendar(before.manifest, {"policy": before.table("policy", columns=["month_start"])})
     later = calendar is not None and was is not None and calendar.last_day > was.last_day
@@ -110,7 +112,7 @@ def _findings(book: Book) -> Iterator[Finding]:
     if wrong:
         yield from wrong
         return
-    tables = DATED_TABLES if book.dated else _flat_tables(book.manifest)
+    tables = _tables(book.manifest)
     yield from _part_findings(book, tables)
     unpartitioned: dict[str, pd.DataFrame] = {}
     for table in tables.values():
@@ -137,13 +139,14 @@ def _manifest_findings(manifest: Manifest) -> Iterator[Finding]:
         return
     if manifest.source not in ("simulated", "imported"):
         yield Finding(MANIFEST, "source", "simulated or imported", found=(repr(manifest.source),))
+    try:
+        _tables(manifest)
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]
+        name = ".".join(["mapping", *(str(part) for part in said["loc"])])
+        yield Finding(MANIFEST, name, "the mapping of an imported book", found=(said["msg"],))
+        return
     if manifest.first_month is None:
-        try:
-            _flat_tables(manifest)
-        except ValidationError as error:
-            said = error.errors(include_url=False)[0]
-            name = ".".join(["mapping", *(str(part) for part in said["loc"])])
-            yield Finding(MANIFEST, name, "the mapping of an imported book", found=(said["msg"],))
         return
     if not _MONTH.fullmatch(manifest.first_month):
         yield Finding(MANIFEST, "first_month", "a month as YYYY-MM", found=(repr(manifest.first_month),))
@@ -151,7 +154,9 @@ def _manifest_findings(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(MANIFEST, "months", "1 to 1200 months of history", found=(str(manifest.months),))
 
 
-def _flat_tables(manifest: Manifest) -> dict[str, Table]:
+def _tables(manifest: Manifest) -> dict[str, Table]:
+    if manifest.first_month is not None:
+        return tables_of_book(manifest.mapping)
     said = {key: value for key, value in (manifest.mapping or {}).items() if key != FILE_DIGEST}
     return tables_of(BookMapping.model_validate(said, strict=False))
 

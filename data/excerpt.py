@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book, part_of
-from data.schema import DATED_TABLES
+from data.event_mapping import ID_TABLES, tables_of_book
 
 
 @contextmanager
@@ -39,7 +39,9 @@ def excerpt(
     with TemporaryDirectory(prefix="releasegap-") as name:
         folder = Path(name)
         cut = _Cut(book.absolute(), folder, np.unique(borrowers))
-        for table in (table for table in DATED_TABLES.values() if not table.partitioned):
+        for table in (
+            table for table in tables_of_book(book.manifest.mapping).values() if not table.partitioned
+        ):
             cut.copy(table.name, 0, None)
         for _ in track(engine.map_blocks(cut.of_block, range(book.blocks)), book.blocks):
             pass
@@ -56,8 +58,8 @@ class _Cut:
 
     def of_block(self, block: int) -> None:
         """Copies the rows of the borrowers from the parts of a block."""
-        for table in DATED_TABLES.values():
-            if table.partitioned and "borrower_id" in table.columns:
+        for table in tables_of_book(self.book.manifest.mapping).values():
+            if table.partitioned and "borrower_id" in table.columns and table.name not in ID_TABLES:
                 self.copy(table.name, block, self.borrowers)
 
     def copy(self, table: str, block: int, borrowers: NDArray[np.int64] | None) -> None:

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from data.book import Book
 from data.errors import DataFault
+from data.event_mapping import LimitRules
 from data.randomness import Floats
 from data.world import LimitReviews
 
 _RULES: Final = "limit_reviews"
+
+Rules = LimitRules | LimitReviews
+"""A lender's rules for limits, alone or among all that a simulated lender goes by."""
 
 
 def tells_rules(book: Book) -> bool:
@@ -23,22 +27,26 @@ def tells_rules(book: Book) -> bool:
     return _RULES in book.manifest.parameters
 
 
-def rules_of(book: Book) -> LimitReviews:
+def rules_of(book: Book) -> LimitRules:
     """The lender's rules for limits, as the book tells them.
 
     Raises:
         DataFault: The book does not tell them.
     """
     try:
-        return LimitReviews.model_validate_json(json.dumps(book.manifest.parameters[_RULES]))
+        told = book.manifest.parameters[_RULES]
+        return LimitRules.model_validate_json(
+            json.dumps({name: told[name] for name in LimitRules.model_fields})
+        )
     except (KeyError, ValueError) as error:
         raise DataFault(
-            f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again."
+            f"{book.path} does not tell the rules of its limits (world.limit_reviews); make the book again, an "
+            "imported one with `limit_rules` in its mapping."
         ) from error
 
 
 def ruled_limit(
-    assessed: Floats, before: Floats, months_since_raise: NDArray[np.int64], rules: LimitReviews
+    assessed: Floats, before: Floats, months_since_raise: NDArray[np.int64], rules: Rules
 ) -> Floats:
     """The limit that the rules give: raised if well above, cut if well below, otherwise as it was.
 
@@ -54,12 +62,12 @@ def ruled_limit(
     return rounded(np.clip(limit, rules.floor, rules.ceiling), rules)
 
 
-def rounded(limit: Floats, rules: LimitReviews) -> Floats:
+def rounded(limit: Floats, rules: Rules) -> Floats:
     """Limits as they are put on show: whole multiples of the lender's step."""
     return np.round(limit / rules.round_to) * rules.round_to
 
 
-def recorded_slip(reviews: pd.DataFrame, rules: LimitReviews) -> Floats:
+def recorded_slip(reviews: pd.DataFrame, rules: Rules) -> Floats:
     """Factor by which each recorded limit departs from what the rules give; 1 where it follows them.
 
     Args:
@@ -123,9 +131,7 @@ def turns_of(reviews: pd.DataFrame) -> Turns:
     )
 
 
-def replayed_limits(
-    turns: Turns, assessed: Floats, slip: Floats, rules: LimitReviews
-) -> tuple[Floats, Floats]:
+def replayed_limits(turns: Turns, assessed: Floats, slip: Floats, rules: Rules) -> tuple[Floats, Floats]:
     """The limit before and after each review if the reviews had assessed other limits, or slipped otherwise.
 
     Args:

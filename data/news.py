@@ -26,9 +26,11 @@ class News:
 
     Attributes:
         tables: The rows of each table of which there are any.
+        schema: The tables of the book for which it is news.
     """
 
     tables: Mapping[str, pa.Table]
+    schema: Mapping[str, Table]
 
     def ids(self, table: str, column: str = "borrower_id") -> Ids:
         """A column of ids of a table's rows; none where it has no news."""
@@ -37,8 +39,12 @@ class News:
         return np.asarray(self.tables[table][column].to_numpy(), dtype=np.int64)
 
 
-def read_news(folder: Path) -> News:
+def read_news(folder: Path, schema: Mapping[str, Table] = DATED_TABLES) -> News:
     """The rows in a folder: `TABLE.parquet`, or `TABLE/` with Parquet files, of any tables of a dated book.
+
+    Args:
+        folder: The folder.
+        schema: The tables of the book for which it is news.
 
     Raises:
         CallError: There is no such folder, it holds no table, or a file that belongs to none.
@@ -50,16 +56,16 @@ def read_news(folder: Path) -> News:
     for path in sorted(folder.rglob("*.parquet")):
         inside = path.relative_to(folder)
         names = (inside.with_suffix("").as_posix(), inside.parent.as_posix())
-        name = next((one for one in names if one in DATED_TABLES), None)
+        name = next((one for one in names if one in schema), None)
         if name is None:
             raise CallError(
-                f"{path} belongs to no table of a book; known are {', '.join(DATED_TABLES)}: rename or remove it."
+                f"{path} belongs to no table of a book; known are {', '.join(schema)}: rename or remove it."
             )
         files.setdefault(name, []).append(path)
     if not files:
         raise CallError(f"{folder} holds no news: it has no .parquet file of a table of a book.")
-    tables = {name: _read(DATED_TABLES[name], files[name], folder) for name in DATED_TABLES if name in files}
-    return News({name: rows for name, rows in tables.items() if rows.num_rows})
+    tables = {name: _read(schema[name], files[name], folder) for name in schema if name in files}
+    return News({name: rows for name, rows in tables.items() if rows.num_rows}, schema)
 
 
 def in_order(table: Table, rows: pa.Table) -> pa.Table:

@@ -159,6 +159,13 @@ def _policy(
     if neutral is None:
         return Policy(settings.models, cutoff_factor=factor)
     told = book.manifest.parameters
+    if "policy" not in told:  # a lender's own: its table is what is in force, whatever made it
+        return _weighted(
+            Policy(settings.models, scaled(book.whole("policy"), factor)),
+            reviews,
+            neutral,
+            settings.whatif.spending_weight,
+        )
     own = read_parameters(ReleasePolicy, told["policy"], (), str(book.path))
     other = merge(told["policy"], given.get("world", {}).get("policy", {}))
     table = changed_policy(

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
-from data.limit_rules import Turns, recorded_slip, replayed_limits, rules_of, turns_of
+from data.limit_rules import Rules, Turns, recorded_slip, replayed_limits, rules_of, turns_of
 from data.mechanisms import CAUSES, SUBSETS, shapley_shares
 from data.randomness import Draws
-from data.world import LimitReviews
 from explanations.causes.estimates import Neutral, assessed_change, assessed_from, estimate, lasting_income
 from explanations.causes.limits_in_force import InForce, limit_features, reviews_in_force
 from explanations.causes.neutral import without_competition, without_misreading
@@ -205,7 +204,7 @@ class Record:
         asked: The requests.
     """
 
-    rules: LimitReviews
+    rules: Rules
     turns: Turns
     assessed: Floats
     marketing: Floats
