@@ -38,5 +38,5 @@ def import_book(
             size = settings_of(common).blocks.size
             book = import_events(told, file, out, size, console.track(move))
         else:
-            book = importing.import_book(told, file, out)
+            book = importing.import_book(told, file, out, console.note)
     console.result(book_text(book), book=book.path, digest=book.digest, rows=book.manifest.rows)

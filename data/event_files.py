@@ -15,8 +15,9 @@ from data.book import sha256
 from data.errors import CallError, DataFault
 from data.event_cells import CellReader
 from data.event_mapping import DECISION, SEQUENCE, EventMapping, Source
-from data.flat_file import FlatFile, flat_file_parts, place_of
+from data.flat_file import FlatFile, flat_file_parts, open_flat_file
 from data.schema import DATED_TABLES, Table
+from data.table_form import Form
 
 FILE, ROW = "_file", "_row"
 """Columns of rows that are on their way into a book: the file (by its number) and row from which they come."""
@@ -89,7 +90,8 @@ class EventFiles:
 
     def place(self, file: int, row: int) -> str:
         """Names a row of a file."""
-        return place_of(self.files[file].path, row)
+        source = self.files[file]
+        return open_flat_file(source.path, Form(), source.source.wanted).place(row)
 
     def column(self, file: int, name: str) -> str:
         """What a file calls a column of the book; the book's own name where it has none."""

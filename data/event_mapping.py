@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from data.errors import CallError
-from data.mapping import BookMapping, Code, Column, Currency, Label, Meaning, Name, mapping_text
+from data.mapping import BookMapping, Code, Column, Currency, Label, Meaning, Name, mapping_of, mapping_text
 from data.parameters import Parameters, read_parameters
 from data.schema import DATED_TABLES, STREAMS, Table
 from data.yaml_tree import parse
@@ -387,10 +387,11 @@ def read_either(path: Path) -> BookMapping | EventMapping:
     Raises:
         CallError: There is no such file, or the mapping in it is not right.
     """
-    tree = parse(mapping_text(path), str(path))
+    text = mapping_text(path)
+    tree = parse(text, str(path))
     kind = tree.get("kind")
     if kind is None:
-        return read_parameters(BookMapping, tree, (), str(path))
+        return mapping_of(text, str(path))
     if kind != KIND:
         raise CallError(
             f"{path}: the kind {kind!r} is unknown; write `kind: {KIND}` for files of dated events, and leave it out "

@@ -1,44 +1,46 @@
-"""A lender's file with one row per client, CSV or Parquet, read as text that nothing is assumed about."""
+"""A lender's file with one row per client: CSV, Excel or Parquet, read as text that nothing is assumed about."""
 
 from __future__ import annotations
 
-import csv
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from data.csv_files import open_csv
 from data.errors import CallError, DataFault
+from data.excel_files import open_excel
+from data.parquet_files import open_parquet
+from data.table_form import Form, TableFile
+from data.unpacking import PACKED, kind_of
 
-_NUMBER = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 _LARGEST = float(np.finfo(np.float32).max)
-_PART_BYTES = 8 << 20
-"""Bytes of a CSV file that are read at once where a file is read part by part."""
-_PART_ROWS = 200_000
-"""Rows of a Parquet file that are."""
+_TEXTS: Final = (".csv", ".tsv", ".txt")
+_BOOKS: Final = (".xlsx", ".xlsm")
+KINDS: Final = ".csv (.csv.gz, .csv.bz2, .csv.zst), .parquet or .xlsx"
+"""The kinds of files that are read, as the middle of a sentence."""
 
 
 @dataclass(frozen=True)
 class FlatFile:
-    """The wanted columns of a file.
+    """Wanted columns of a file, or of a part of it.
 
     Attributes:
-        path: The file.
-        columns: Each column's cells as text without spaces around it; empty where Parquet has null.
+        source: The file that they were read from.
+        columns: Each column's cells as text without spaces around it, empty where Parquet has null; a column that was
+            asked for as numbers may be these, null where missing.
         missing: Texts that mean that a value is missing.
         first: How many rows of the file come before these.
     """
 
-    path: Path
-    columns: Mapping[str, pa.StringArray]
+    source: TableFile
+    columns: Mapping[str, pa.Array]
     missing: frozenset[str]
     first: int = 0
 
@@ -46,9 +48,15 @@ class FlatFile:
         """Number of rows."""
         return len(next(iter(self.columns.values())))
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
     def missing_in(self, column: str) -> NDArray[np.bool_]:
         """Which cells of a column mean that the value is missing."""
-        found = pc.is_in(self.columns[column], value_set=pa.array(sorted(self.missing), type=pa.string()))
+        cells = self.columns[column]
+        found = cells.is_null() if _read(cells) else pc.is_in(cells, value_set=_set(self.missing))
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
     def numbers(self, column: str) -> NDArray[np.float64]:
@@ -57,21 +65,30 @@ class FlatFile:
         Raises:
             DataFault: A cell is not a number, or not one of a size that the book can hold.
         """
-        none = pa.array(self.missing_in(column))
-        text = pc.if_else(none, pa.scalar(None, type=pa.string()), self.columns[column])
-        try:
-            read = pc.cast(text, pa.float64())
-        except pa.ArrowInvalid:
-            wrong = pc.invert(pc.match_substring_regex(text, _NUMBER))
-            row = pc.index(wrong, True).as_py()
-            raise DataFault(f"{self.cell(column, row)}, which is not a number; {_CODED}") from None
-        values = np.asarray(read.to_numpy(zero_copy_only=False), dtype=np.float64)
-        large = ~(np.abs(values) <= _LARGEST) & ~np.asarray(none)
-        if large.any():
+        cells = self.columns[column]
+        if not _read(cells):
+            absent = pc.is_in(cells, value_set=_set(self.missing))
+            cells = self._parsed(column, pc.if_else(absent, pa.scalar(None, pa.string()), cells))
+        values = np.asarray(cells.to_numpy(zero_copy_only=False), dtype=np.float64)
+        # What compares false is too large, NaN or missing; a column is seldom gone over a second time.
+        within = int(np.count_nonzero(np.abs(values) <= _LARGEST))
+        if within != len(values) - cells.null_count:
+            large = ~(np.abs(values) <= _LARGEST) & ~np.asarray(
+                cells.is_null().to_numpy(zero_copy_only=False)
+            )
             raise DataFault(
                 f"{self.cell(column, int(large.argmax()))}, which is not a finite number; correct it there."
             )
         return values
+
+    def _parsed(self, column: str, text: pa.StringArray) -> pa.DoubleArray:
+        """Texts as numbers, null where they are null."""
+        try:
+            return _as_numbers(text, self.source.decimal)
+        except pa.ArrowInvalid:
+            row = _first_that_is_none(text, self.source.decimal)
+        advice = _advice(text[row].as_py(), self.source.decimal)
+        raise DataFault(f"{self.cell(column, row)}, which is not a number; {advice}")
 
     def coded(self, column: str, codes: Mapping[str, float | None], where: str) -> NDArray[np.float64]:
         """A column of codes as their numbers; NaN where the value is missing or its code means unknown.
@@ -102,201 +119,195 @@ class FlatFile:
             )
         return np.array(numbers, dtype=np.float64)[positions]
 
+    def days(self, column: str, form: str | None) -> NDArray[np.float64]:
+        """A column of dates as days since 1970; NaN where the value is missing.
+
+        Args:
+            column: The column.
+            form: How dates are written, as `%d.%m.%Y`; ISO dates are always read.
+
+        Raises:
+            DataFault: A cell is not such a date.
+        """
+        absent = pc.is_in(self.columns[column], value_set=_set(self.missing))
+        text = pc.if_else(absent, pa.scalar(None, pa.string()), self.columns[column])
+        days = _days(text, "%Y-%m-%d")
+        if form is not None:
+            days = pc.coalesce(days, _days(text, form))
+        wrong = pc.index(pc.and_(pc.is_null(days), pc.is_valid(text)), True).as_py()
+        if wrong >= 0:
+            wanted = "a date as 2025-03-31" + (
+                f" or as the mapping's `date_format` {form!r} says" if form else ""
+            )
+            raise DataFault(
+                f"{self.cell(column, wrong)}, which is not {wanted}; correct it there, or the mapping's `date_format`."
+            )
+        return np.asarray(pc.cast(days, pa.int32()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
     def cell(self, column: str, row: int) -> str:
         """Names a cell and its value: the beginning of a sentence about it."""
         value = self.columns[column][row].as_py()
-        return f"{self.place(row)}: {column} is {_shown(value)}"
+        return f"{self.place(row)}: {column} is {_shown(str(value))}"
 
     def place(self, row: int) -> str:
-        """Names a row by its line in the file (Parquet: by its number, the first is 1)."""
-        return place_of(self.path, self.first + row)
+        """Names a row by its place in the file."""
+        return self.source.place(self.first + row)
 
 
-def place_of(path: Path, row: int) -> str:
-    """Names a row of a file (0 is the first) by its line, or by its number where it has no lines."""
-    if path.suffix.lower() != ".parquet":
-        for number, (line, _) in enumerate(_records(path)):
-            if number == row + 1:
-                return f"{path}, line {line}"
-    return f"{path}, row {row + 1}"
+def open_flat_file(path: Path, form: Form, wanted: Sequence[str]) -> TableFile:
+    """Opens a file and reads the names of its columns.
 
-
-_CODED = "correct it there, or give the feature `values` in the mapping if these are codes."
-
-
-def read_flat_file(path: Path, wanted: Sequence[str], missing: Sequence[str]) -> FlatFile:
-    """Reads the wanted columns of a file.
+    Args:
+        path: The file.
+        form: How it is to be read.
+        wanted: Columns by which a delimiter that is not said is told from others.
 
     Raises:
-        CallError: There is no such file, or it lacks a wanted column.
-        DataFault: The file is empty or damaged.
+        CallError: There is no such file, or it is of another kind.
+        DataFault: It is empty or damaged.
     """
     if not path.is_file():
-        raise CallError(f"No file at {path}; name a .csv or .parquet file with one row per client.")
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise CallError(
-            f"{path} is neither .csv nor .parquet; save it as one of these, with one row per client."
-        )
+        raise CallError(f"No file at {path}; name a {KINDS} file, or correct the mapping that names it.")
+    kind, packed = kind_of(path), path.suffix.lower() in PACKED
     try:
-        table = reader(path, wanted)
+        if kind in _TEXTS:
+            return open_csv(path, form, wanted)
+        if kind == ".parquet" and not packed:
+            return open_parquet(path)
+        if kind in _BOOKS and not packed:
+            return open_excel(path, form)
     except OSError as error:
-        raise CallError(f"{path} cannot be read ({error.strerror or error}); check the file.") from None
-    if not table.num_rows:
-        raise DataFault(f"{path} is empty: it has no row below its column names; give it a row per client.")
-    return FlatFile(path, {name: _text(table[name], path, name) for name in wanted}, frozenset(missing))
+        raise _unreadable(path, error) from None
+    raise CallError(f"{path} is neither .csv nor .parquet nor .xlsx; save it as {KINDS}.")
 
 
-def flat_file_parts(path: Path, wanted: Sequence[str], missing: Sequence[str]) -> Iterator[FlatFile]:
+def flat_file_parts(
+    path: Path,
+    wanted: Sequence[str],
+    missing: Sequence[str],
+    form: Form = Form(),  # noqa: B008 (frozen)
+) -> Iterator[FlatFile]:
     """The wanted columns of a file part by part, so that memory does not grow with the file.
 
     Args:
         path: The file; one without rows has no parts.
         wanted: The columns, one at least.
         missing: Texts that mean that a value is missing.
+        form: How the file is to be read.
 
     Raises:
         CallError: There is no such file, or it lacks a wanted column.
         DataFault: The file is damaged.
     """
-    if not path.is_file():
-        raise CallError(f"No file at {path}; correct the mapping, or put the file there.")
-    readers = {".csv": _csv_parts, ".parquet": _parquet_parts}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise CallError(f"{path} is neither .csv nor .parquet; save it as one of these.")
-    first = 0
+    yield from parts_of(open_flat_file(path, form, wanted), wanted, missing)
+
+
+def parts_of(
+    source: TableFile, wanted: Sequence[str], missing: Sequence[str], numbers: Collection[str] = ()
+) -> Iterator[FlatFile]:
+    """The same of a file that is open.
+
+    Args:
+        source: The file.
+        wanted: The columns, one at least.
+        missing: Texts that mean that a value is missing.
+        numbers: Columns to be read as numbers at once, which is much faster than to go over their texts.
+
+    Raises:
+        NotNumbers: A cell of `numbers` is no number as it stands; read them as text to see which.
+        CallError: The file lacks a wanted column.
+        DataFault: It is damaged.
+    """
+    first, none = 0, frozenset(missing)
     try:
-        for part in reader(path, wanted):
+        for part in source.parts(wanted, frozenset(numbers), none):
             if part.num_rows:
-                columns = {name: _text(part[name], path, name) for name in wanted}
-                yield FlatFile(path, columns, frozenset(missing), first)
+                columns = {name: _cells(part[name], source.path, name, name in numbers) for name in wanted}
+                yield FlatFile(source, columns, none, first)
             first += part.num_rows
     except OSError as error:
-        raise CallError(f"{path} cannot be read ({error.strerror or error}); check the file.") from None
+        raise _unreadable(source.path, error) from None
 
 
-def _csv_parts(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
-    width = _csv_width(path, wanted)
-    try:
-        with pa.csv.open_csv(
-            path, pa.csv.ReadOptions(block_size=_PART_BYTES), **_csv_options(wanted)
-        ) as parts:
-            for part in parts:
-                yield pa.Table.from_batches([part])
-    except pa.ArrowException as error:
-        raise DataFault(_damage(path, width, error)) from None
+def _unreadable(path: Path, error: OSError) -> CallError:
+    return CallError(f"{path} cannot be read ({error.strerror or error}); check the file.")
 
 
-def _parquet_parts(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
-    try:
-        with pq.ParquetFile(path) as file:
-            _refuse_missing(path, file.schema_arrow.names, wanted)
-            for part in file.iter_batches(_PART_ROWS, columns=list(wanted)):
-                yield pa.Table.from_batches([part])
-    except pa.ArrowException as error:
-        raise DataFault(
-            f"{path} is not a sound Parquet file ({_first_line(error)}); write it again."
-        ) from None
+def _read(cells: pa.Array) -> bool:
+    """Whether cells are numbers already."""
+    return bool(pa.types.is_floating(cells.type))
 
 
-def _csv_width(path: Path, wanted: Sequence[str]) -> int:
-    """How many columns the file has; refused where a wanted one is not among them."""
-    try:
-        header = next(_records(path), (1, []))[1]
-    except (UnicodeDecodeError, csv.Error):
-        raise DataFault(f"{path} is not text in UTF-8; save it as CSV in UTF-8.") from None
-    if not header:
-        raise DataFault(f"{path} is empty; give it a line of column names and a row per client.")
-    _refuse_missing(path, header, wanted)
-    return len(header)
+def _set(texts: frozenset[str]) -> pa.StringArray:
+    return pa.array(sorted(texts), type=pa.string())
 
 
-def _csv_options(wanted: Sequence[str]) -> dict[str, Any]:
-    return {
-        "parse_options": pa.csv.ParseOptions(newlines_in_values=True),
-        "convert_options": pa.csv.ConvertOptions(
-            include_columns=list(wanted),
-            column_types=dict.fromkeys(wanted, pa.string()),
-            strings_can_be_null=False,
-        ),
-    }
-
-
-def _read_csv(path: Path, wanted: Sequence[str]) -> pa.Table:
-    width = _csv_width(path, wanted)
-    try:
-        return pa.csv.read_csv(path, **_csv_options(wanted))
-    except pa.ArrowException as error:
-        raise DataFault(_damage(path, width, error)) from None
-
-
-def _read_parquet(path: Path, wanted: Sequence[str]) -> pa.Table:
-    try:
-        _refuse_missing(path, pq.read_schema(path).names, wanted)
-        return pq.read_table(path, columns=list(wanted), partitioning=None)
-    except pa.ArrowException as error:
-        raise DataFault(
-            f"{path} is not a sound Parquet file ({_first_line(error)}); write it again."
-        ) from None
-
-
-def _refuse_missing(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
-    lacking = [name for name in wanted if name not in names]
-    if lacking:
-        said = ", ".join(f"{name!r}{_nearest(name, names)}" for name in lacking[:5])
-        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-        noun = "column" if len(lacking) == 1 else "columns"
-        raise CallError(
-            f"{path} lacks the {noun} {said}{more}; correct the mapping, or name the file that it is for."
-        )
-    twice = [name for name in wanted if list(names).count(name) > 1]
-    if twice:
-        raise CallError(f"{path} has the column {twice[0]!r} twice; rename or remove one.")
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    by_case = {known.casefold(): known for known in names}
-    close = difflib.get_close_matches(name.casefold(), by_case, n=1)
-    return f" (the nearest is {by_case[close[0]]!r})" if close else ""
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The records of a CSV file, the header first, each with the line on which it begins; no blank lines."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.reader(lines)
-        begins = 1
-        for record in reader:
-            if record:
-                yield begins, record
-            begins = reader.line_num + 1
-
-
-def _damage(path: Path, width: int, error: pa.ArrowException) -> str:
-    """One sentence about a CSV file that cannot be read, with its first damaged line if that can be told."""
-    try:
-        for line, record in _records(path):
-            if len(record) != width:
-                return (
-                    f"{path}, line {line}: {len(record)} values, but {width} column names; correct the line."
-                )
-    except UnicodeDecodeError:
-        return f"{path} is not text in UTF-8; save it as CSV in UTF-8."
-    except csv.Error:
-        pass  # what Arrow said stands
-    return f"{path} is not a sound CSV file ({_first_line(error)}); write it again."
-
-
-def _text(column: pa.ChunkedArray, path: Path, name: str) -> pa.StringArray:
+def _cells(column: pa.ChunkedArray, path: Path, name: str, number: bool) -> pa.Array:
+    if number and pa.types.is_float64(column.type):
+        return _one(column)
     try:
         text = pc.cast(column, pa.string())
     except pa.ArrowException:
         raise CallError(
             f"{path}: {name} is of type {column.type}, not numbers or text; convert it."
         ) from None
-    whole = pc.fill_null(pc.utf8_trim_whitespace(text), "")
-    return whole.combine_chunks() if whole.num_chunks != 1 else whole.chunk(0)
+    return _one(pc.fill_null(pc.utf8_trim_whitespace(text), ""))
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _as_numbers(text: pa.StringArray, decimal: str) -> pa.DoubleArray:
+    if decimal != ".":
+        if pc.any(pc.match_substring(text, ".")).as_py():
+            raise pa.ArrowInvalid("a point where decimals are marked by a comma")
+        text = pc.replace_substring(text, decimal, ".")
+    return pc.cast(text, pa.float64())
+
+
+def _first_that_is_none(text: pa.StringArray, decimal: str) -> int:
+    """The first row whose text is no number, by halves; there must be one."""
+    first, rows = 0, len(text)
+    while rows > 1:
+        half = rows // 2
+        try:
+            _as_numbers(text.slice(first, half), decimal)
+            first, rows = first + half, rows - half
+        except pa.ArrowInvalid:
+            rows = half
+    return first
+
+
+_CODED = "correct it there, or give the feature `values` in the mapping if these are codes."
+_DATE = r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?$|^[0-9]{4}年"
+_COMMA = r"^[-+]?[0-9.]*,[0-9]+$"
+
+
+def _advice(text: str, decimal: str) -> str:
+    """What to do about a text that is no number."""
+    word = pa.scalar(text)
+    if pc.match_substring_regex(word, _DATE).as_py():
+        return "it looks like a date: leave it out, or derive `days` between two dates from it."
+    if decimal == "." and pc.match_substring_regex(word, _COMMA).as_py():
+        return 'correct it there, or write `decimal: ","` in the mapping if all decimals have a comma.'
+    if decimal == "," and "." in text:
+        return 'the mapping says `decimal: ","`: correct it there, or the mapping.'
+    return _CODED
+
+
+def _days(text: pa.StringArray, form: str) -> pa.Date32Array:
+    """Dates written in a form, with a time of day behind it or without; null where a text is none, or no day."""
+    pattern = re.escape(form)
+    for letter, digits in (("Y", "{4}"), ("m", "{1,2}"), ("d", "{1,2}")):
+        pattern = pattern.replace(f"%{letter}", f"(?P<{letter}>[0-9]{digits})", 1)
+    found = pc.extract_regex(text, f"^{pattern}(?P<time>[ T].*)?$")
+    month, day = (pc.utf8_lpad(pc.struct_field(found, letter), 2, "0") for letter in "md")
+    iso = pc.binary_join_element_wise(pc.struct_field(found, "Y"), month, day, "-")
+    at = pc.strptime(iso, "%Y-%m-%d", "s", error_is_null=True)
+    # The 30th of February is taken for a day of March; written again it is another text.
+    again = pc.equal(pc.strftime(at, "%Y-%m-%d"), iso)
+    return pc.cast(pc.if_else(again, at, pa.scalar(None, at.type)), pa.date32())
 
 
 def _whole(word: str) -> str:
@@ -312,7 +323,3 @@ def _listed(codes: list[str]) -> str:
 
 def _shown(value: str) -> str:
     return repr(value if len(value) <= 40 else value[:39] + "…")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]

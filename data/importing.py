@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,24 +23,33 @@ from data.book import (
     sha256,
 )
 from data.errors import DataFault
-from data.flat_file import FlatFile, read_flat_file
+from data.flat_file import FlatFile, open_flat_file, parts_of
 from data.mapping import BookMapping, Derivation, MappedFeature, tables_of
+from data.table_form import NotNumbers, TableFile
 
 FILE_DIGEST = "file_sha256"
 """Under this name the manifest's mapping holds the sha256 of the imported file."""
+MOST_VALUES: Final = 400_000_000
+"""Values of all features and clients that a flat book holds at most, since it lies in memory as a whole: 1.6 GB."""
+MOST_LETTERS: Final = 200
+"""Letters of an id or of a category at most."""
+_TRIES: Final = 8
+"""Columns of numbers that are read again as text, one by one, before all are."""
 
 Values = NDArray[np.float64]
+Told = Callable[[str], None]
 
 
-def import_book(mapping: BookMapping, file: Path, out: Path) -> Book:
+def import_book(mapping: BookMapping, file: Path, out: Path, told: Told = lambda said: None) -> Book:
     """Makes a book of a file.
 
     Clients stand in the order of their ids, so that the order of the file's rows changes nothing.
 
     Args:
         mapping: What the file's columns mean.
-        file: A .csv or .parquet file with a row per client.
+        file: A file with a row per client (see `data.flat_file.KINDS`).
         out: Folder of the book; put in place when whole.
+        told: Told how the file is read, such as with which delimiter.
 
     Raises:
         CallError: There is no such file, it lacks a column, or something else lies at `out`.
@@ -48,120 +58,226 @@ def import_book(mapping: BookMapping, file: Path, out: Path) -> Book:
     """
     refuse_foreign(out, MANIFEST)
     refuse_other_source(out, "imported")
-    given = read_flat_file(file, mapping.columns, mapping.missing)
-    ids, source_ids = _ids(given, mapping.id_column)
-    columns = _columns(given, mapping, ids, source_ids)
-    order = np.argsort(ids, kind="stable")
+    source = open_flat_file(file, mapping.form, mapping.columns)
+    told(f"Reading {file.name} as {source.told}.")
+    columns = _read(source, mapping)
+    order = np.argsort(columns["borrowers"]["borrower_id"], kind="stable")
     with BookWriter(out) as writer:
         for name, table in tables_of(mapping).items():
-            held = {column: _in_order(columns[name][column], order) for column in table.columns}
+            own = columns.pop(name)
+            # Each column is let go as its ordered copy is made, so that a book never lies in memory twice.
+            held = {column: _in_order(own.pop(column), order) for column in table.columns}
             writer.write(table, 0, held)
         said = mapping.model_dump(mode="json") | {FILE_DIGEST: sha256(file)}
         writer.finish(Manifest(schema_version=SCHEMA_VERSION, source="imported", blocks=1, mapping=said))
     return open_book(out)
 
 
-def _columns(
-    given: FlatFile, mapping: BookMapping, ids: NDArray[np.int64], source_ids: pa.StringArray
-) -> dict[str, dict[str, Any]]:
+def _read(source: TableFile, mapping: BookMapping) -> dict[str, dict[str, Any]]:
+    """The columns of each table; the file's columns of numbers are read as such wherever they can be.
+
+    Read as text, a cell is taken as people wrote it, with spaces around it, and a fault is shown so.
+    """
+    numbers = frozenset(mapping.numbers)
+    for _ in range(_TRIES):
+        try:
+            return _columns(source, mapping, numbers)
+        except NotNumbers as odd:
+            numbers = numbers - {odd.column} if odd.column else frozenset()
+        except DataFault:
+            break
+    return _columns(source, mapping, frozenset())
+
+
+def _columns(source: TableFile, mapping: BookMapping, numbers: frozenset[str]) -> dict[str, dict[str, Any]]:
     """The columns of each table, in the order of the file's rows."""
-    bad = _outcomes(given, mapping)
-    limit = _positive(given, mapping.limit_column, "a limit")
-    features: dict[str, Any] = {feature.name: _feature(given, feature) for feature in mapping.features}
-    kept: dict[str, Any] = {
-        column.name: given.numbers(column.source) if column.kind == "number" else _words(given, column.source)
-        for column in mapping.protected
-    }
-    amount = np.full(len(ids), np.nan)
-    if mapping.amount_column is not None:
-        amount = _positive(given, mapping.amount_column, "an amount", may_be_missing=True)
+    parts: dict[str, list[Any]] = {}
+    rows = 0
+    _refuse_large(source, mapping, source.rows or 0)
+    for part in parts_of(source, mapping.columns, mapping.missing, numbers):
+        rows += len(part)
+        _refuse_large(source, mapping, rows)
+        for name, values in _part(part, mapping).items():
+            parts.setdefault(name, []).append(values)
+    if not rows:
+        raise DataFault(
+            f"{source.path} is empty: it has no row below its column names; give it a row per client."
+        )
+    found = {name: _joined(parts.pop(name)) for name in list(parts)}
+    _refuse_one_class(source, mapping, found[_BAD])
+    _refuse_empty(source, mapping, found)
+    ids, source_ids = _ids(source, mapping.id_column, found.pop(_ID, None), rows)
     who: dict[str, Any] = {"borrower_id": ids}
+    kept = {column.name: found.pop(column.name) for column in mapping.protected}
+    amount = found.pop(_AMOUNT) if _AMOUNT in found else np.full(rows, np.nan)
     return {
-        "borrowers": who | {"source_id": source_ids} | kept,
-        "observations/flat": who | features,
-        "limit_reviews": who | {"review_id": ids, "limit_assessed": limit},
+        "borrowers": {"borrower_id": ids, "source_id": source_ids} | kept,
+        "limit_reviews": who | {"review_id": ids, "limit_assessed": found.pop(_LIMIT)},
         "draw_requests": who | {"request_id": ids, "amount": amount},
-        "outcomes": {"request_id": ids, "bad": bad},
+        "outcomes": {"request_id": ids, "bad": found.pop(_BAD)},
+        "observations/flat": who | found,
     }
 
 
-def _ids(given: FlatFile, column: str | None) -> tuple[NDArray[np.int64], pa.StringArray]:
+def _refuse_large(source: TableFile, mapping: BookMapping, rows: int) -> None:
+    most = MOST_VALUES // len(mapping.features)
+    if rows > most:
+        raise DataFault(
+            f"{source.path} has more than {most:,} rows, and with {len(mapping.features)} features a book in one piece "
+            "can hold no more; import a part of its rows, drawn at random."
+        )
+
+
+# Names that no feature and no protected column can have.
+_ID, _BAD, _LIMIT, _AMOUNT = ":id", ":bad", ":limit", ":amount"
+
+
+def _part(part: FlatFile, mapping: BookMapping) -> dict[str, Any]:
+    """What a part of the file gives: float32 features, outcomes, limits, amounts, protected columns and ids."""
+    found: dict[str, Any] = {_BAD: _outcomes(part, mapping)}
+    found[_LIMIT] = _positive(part, mapping.limit_column, "a limit")
+    if mapping.amount_column is not None:
+        found[_AMOUNT] = _positive(part, mapping.amount_column, "an amount", may_be_missing=True)
+    if mapping.id_column is not None:
+        found[_ID] = _short_enough(part, mapping.id_column)
+    for column in mapping.protected:
+        number = column.kind == "number"
+        found[column.name] = part.numbers(column.source) if number else _words(part, column.source)
+    for feature in mapping.features:
+        found[feature.name] = _feature(part, feature, mapping).astype(np.float32)
+    return found
+
+
+def _joined(parts: list[Any]) -> Any:
+    if isinstance(parts[0], pa.Array):
+        return pa.concat_arrays(parts)
+    return np.concatenate(parts)
+
+
+def _ids(
+    source: TableFile, column: str | None, texts: pa.StringArray | None, rows: int
+) -> tuple[NDArray[np.int64], pa.StringArray]:
     """Borrower ids, and the ids as the file has them.
 
     Ids that are all whole numbers stay as they are; others are numbered from 1 in their own order; where
     the file has none, the numbers of the rows serve.
     """
-    if column is None:
-        rows = np.arange(1, len(given) + 1)
-        return rows, pa.array(rows.astype(str))
-    absent = given.missing_in(column)
-    if absent.any():
-        raise DataFault(f"{given.place(int(absent.argmax()))}: {column} is missing; give every client an id.")
-    texts = given.columns[column]
-    words = texts.to_numpy(zero_copy_only=False).astype(str)
-    _, first, rank = np.unique(words, return_index=True, return_inverse=True)
-    earlier = first[rank]
-    again = earlier != np.arange(len(words))
-    if again.any():
-        row = int(again.argmax())
-        raise DataFault(
-            f"{given.cell(column, row)}, which stands already in {_short(given, int(earlier[row]))}; "
-            "give every client one row and an id of its own."
-        )
+    if texts is None:
+        numbers = np.arange(1, rows + 1)
+        return numbers, pa.array(numbers.astype(str))
     # Numbers with leading zeros are texts: as numbers, two of them could be one.
     if pc.all(pc.match_substring_regex(texts, "^(0|[1-9][0-9]{0,17})$")).as_py():
-        return words.astype(np.int64), texts
-    return rank.astype(np.int64) + 1, texts
+        ids = np.asarray(pc.cast(texts, pa.int64()).to_numpy())
+    else:
+        ids = np.asarray(pc.rank(texts, tiebreaker="dense").to_numpy()).astype(np.int64)
+    by_id = np.argsort(ids, kind="stable")
+    again = np.flatnonzero(np.diff(ids[by_id]) == 0)
+    if len(again):
+        # The first row of the file whose id stood before, and where it stood first.
+        row = int(by_id[again + 1].min())
+        earlier = int(np.flatnonzero(ids == ids[row])[0])
+        raise DataFault(
+            f"{source.place(row)}: {column} is {texts[row].as_py()!r}, which stands already in "
+            f"{source.place(earlier).rpartition(', ')[2]}; give every client one row and an id of its own."
+        )
+    return ids, texts
 
 
-def _outcomes(given: FlatFile, mapping: BookMapping) -> NDArray[np.int8]:
+def _short_enough(part: FlatFile, column: str) -> pa.StringArray:
+    """Texts of ids, none of them missing."""
+    absent = part.missing_in(column)
+    if absent.any():
+        raise DataFault(f"{part.place(int(absent.argmax()))}: {column} is missing; give every client an id.")
+    _refuse_long(part, column)
+    return part.columns[column]
+
+
+def _refuse_long(part: FlatFile, column: str) -> None:
+    long = pc.greater(pc.utf8_length(part.columns[column]), MOST_LETTERS)
+    row = pc.index(long, True).as_py()
+    if row >= 0:
+        raise DataFault(
+            f"{part.cell(column, row)}, which has more than {MOST_LETTERS} letters; name another column in the mapping."
+        )
+
+
+def _outcomes(part: FlatFile, mapping: BookMapping) -> NDArray[np.int8]:
     outcome = mapping.outcome
     codes = dict.fromkeys(outcome.good, 0.0) | dict.fromkeys(outcome.bad, 1.0)
-    bad = given.coded(outcome.column, codes, "the mapping's outcomes")
+    bad = part.coded(outcome.column, codes, "the mapping's outcomes")
     absent = np.isnan(bad)
     if absent.any():
-        place = given.place(int(absent.argmax()))
+        place = part.place(int(absent.argmax()))
         raise DataFault(
             f"{place}: {outcome.column} is missing; leave out clients whose outcome is not known."
-        )
-    if bad.min() == bad.max():
-        class_ = "bad" if bad[0] else "good"
-        raise DataFault(
-            f"{given.path}: every {outcome.column} is {class_}; a model needs clients of both outcomes."
         )
     return bad.astype(np.int8)
 
 
-def _positive(given: FlatFile, column: str, noun: str, may_be_missing: bool = False) -> Values:
-    values = given.numbers(column)
+def _refuse_one_class(source: TableFile, mapping: BookMapping, bad: NDArray[np.int8]) -> None:
+    if bad.min() == bad.max():
+        class_ = "bad" if bad[0] else "good"
+        raise DataFault(
+            f"{source.path}: every {mapping.outcome.column} is {class_}; a model needs clients of both outcomes."
+        )
+
+
+def _refuse_empty(source: TableFile, mapping: BookMapping, found: dict[str, Any]) -> None:
+    for feature in mapping.features:
+        if np.isnan(found[feature.name]).all():
+            raise DataFault(
+                f"{source.path}: the feature {feature.name} has no value in any row; leave it out of the mapping."
+            )
+
+
+def _positive(part: FlatFile, column: str, noun: str, may_be_missing: bool = False) -> Values:
+    values = part.numbers(column)
     wrong = ~(values.astype(np.float32) > 0) & ~(np.isnan(values) & may_be_missing)
     if wrong.any():
         row = int(wrong.argmax())
-        what = (
-            f"{given.place(row)}: {column} is missing" if np.isnan(values[row]) else given.cell(column, row)
-        )
+        what = f"{part.place(row)}: {column} is missing" if np.isnan(values[row]) else part.cell(column, row)
         raise DataFault(f"{what}, but {noun} must be above 0; correct it or leave the client out.")
     return values
 
 
-def _feature(given: FlatFile, feature: MappedFeature) -> Values:
-    if feature.derive is not None:
-        values = _derived([given.numbers(column) for column in feature.derive.columns], feature.derive)
+def _feature(part: FlatFile, feature: MappedFeature, mapping: BookMapping) -> Values:
+    if feature.derive is not None and feature.derive.how == "days":
+        first, second = (part.days(column, mapping.date_format) for column in feature.derive.columns)
+        values = second - first
+    elif feature.derive is not None:
+        values = _derived(
+            [_numbers(part, column, feature) for column in feature.derive.columns], feature.derive
+        )
     elif feature.values is not None:
-        values = given.coded(feature.sources[0], feature.values, f"the `values` of feature {feature.name}")
+        values = part.coded(feature.sources[0], feature.values, f"the `values` of feature {feature.name}")
     else:
-        values = given.numbers(feature.sources[0])
-    if np.isnan(values).all():
-        raise DataFault(
-            f"{given.path}: the feature {feature.name} has no value in any row; leave it out of the mapping."
-        )
-    large = np.abs(values) > np.finfo(np.float32).max
-    if large.any():
-        row = int(large.argmax())
-        raise DataFault(
-            f"{given.place(row)}: the feature {feature.name} is {values[row]:g}, too large; correct it."
-        )
+        values = _numbers(part, feature.sources[0], feature)
+    _refuse_beyond(part, feature, values)
     return values
+
+
+def _numbers(part: FlatFile, column: str, feature: MappedFeature) -> Values:
+    values = part.numbers(column)
+    if feature.missing:
+        return np.where(np.isin(values, [float(code) for code in feature.missing]), np.nan, values)
+    return values
+
+
+def _refuse_beyond(part: FlatFile, feature: MappedFeature, values: Values) -> None:
+    largest = float(np.finfo(np.float32).max)
+    least = -largest if feature.least is None else feature.least
+    most = largest if feature.most is None else feature.most
+    beyond = (values < least) | (values > most)
+    if not beyond.any():
+        return
+    row = int(beyond.argmax())
+    what = f"{part.place(row)}: the feature {feature.name} is {values[row]:.9g}"
+    if abs(values[row]) > largest:
+        raise DataFault(f"{what}, too large; correct it.")
+    bound = f"at least {least:.9g}" if values[row] < least else f"{most:.9g} at most"
+    raise DataFault(
+        f"{what}, but the mapping says {bound}; correct it there, or name it among the feature's `missing`."
+    )
 
 
 def _derived(columns: list[Values], derivation: Derivation) -> Values:
@@ -192,14 +308,10 @@ def _min(stacked: Values) -> Values:
 _FOLDS = {"sum": _sum, "mean": _mean, "max": _max, "min": _min}
 
 
-def _words(given: FlatFile, column: str) -> pa.Array:
-    return pa.array(given.columns[column], mask=given.missing_in(column))
+def _words(part: FlatFile, column: str) -> pa.Array:
+    _refuse_long(part, column)
+    return pa.array(part.columns[column], mask=part.missing_in(column))
 
 
 def _in_order(values: Any, order: NDArray[np.int64]) -> Any:
     return values.take(pa.array(order)) if isinstance(values, pa.Array) else values[order]
-
-
-def _short(given: FlatFile, row: int) -> str:
-    """A row of the file in a sentence that has named the file already."""
-    return given.place(row).rpartition(", ")[2]

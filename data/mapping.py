@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sized
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from data.errors import CallError
+from data.mapping_defaults import filled
 from data.parameters import Parameters, read_parameters
 from data.schema import FLAT_TABLES, Table
+from data.table_form import DELIMITERS, ENCODINGS, Form
+from data.yaml_tree import parse
 
 RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "base", "feature")
 """Names of the project's own columns, which no feature and no protected column may bear."""
@@ -21,6 +24,10 @@ RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "ba
 def _as_text(value: object) -> object:
     """A whole number stands for the same code written as text: YAML reads `1` as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _as_number_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _a_name(value: str) -> str:
@@ -42,6 +49,42 @@ def _a_reason(value: str) -> str:
     return value
 
 
+def _an_encoding(value: str) -> str:
+    name = value.lower().replace("_", "-")
+    if name not in ENCODINGS:
+        raise ValueError(f"{value!r} is no encoding known here; write one of {', '.join(ENCODINGS)}")
+    return name
+
+
+def _a_delimiter(value: str) -> str:
+    if value not in DELIMITERS:
+        raise ValueError(f'{value!r} is no delimiter; write ",", ";", "\\t" or "|"')
+    return value
+
+
+def _a_number(value: str) -> str:
+    try:
+        float(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is no number; texts that mean missing stand under `missing` of the whole mapping"
+        ) from None
+    return value
+
+
+def _a_date_format(value: str) -> str:
+    if sorted(re.findall(r"%.?", value)) != ["%Y", "%d", "%m"]:
+        raise ValueError(
+            f'{value!r} is no form of a date; write %Y, %m and %d as they stand, such as "%d.%m.%Y"'
+        )
+    return value
+
+
+def _absent(value: Any) -> bool:
+    """Whether a later addition is not made use of: mappings of earlier books are kept as they were."""
+    return value is None or value == ()
+
+
 def _some(value: Sized) -> Sized:
     if not len(value):
         raise ValueError("it is empty; name one at least")
@@ -50,10 +93,14 @@ def _some(value: Sized) -> Sized:
 
 Code = Annotated[str, BeforeValidator(_as_text)]
 Column = Annotated[str, AfterValidator(_some)]
+DateFormat = Annotated[str, AfterValidator(_a_date_format)]
+Delimiter = Annotated[str, AfterValidator(_a_delimiter)]
+Encoding = Annotated[str, AfterValidator(_an_encoding)]
 Currency = Annotated[str, AfterValidator(_a_currency)]
 Label = Annotated[str, AfterValidator(_some)]
 Name = Annotated[str, AfterValidator(_a_name)]
 ReasonCode = Annotated[str, AfterValidator(_a_reason)]
+NumberCode = Annotated[str, BeforeValidator(_as_number_text), AfterValidator(_a_number)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(_as_text)]
 
@@ -106,18 +153,20 @@ class Derivation(Parameters):
     """A value computed from several columns of a row.
 
     Attributes:
-        how: `ratio` is the first column over the second, missing where the second is 0 or missing; the
-            others pass over missing values and are missing where all are.
-        columns: The file's columns, all of numbers.
+        how: `ratio` is the first column over the second, missing where the second is 0 or missing; `days` those
+            from the first date to the second, missing where one is; the others pass over missing values and are
+            missing where all are.
+        columns: The file's columns, all of numbers, or of dates for `days`.
     """
 
-    how: Literal["ratio", "sum", "mean", "max", "min"]
+    how: Literal["ratio", "days", "sum", "mean", "max", "min"]
     columns: tuple[Column, ...]
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if len(self.columns) < 2 or (self.how == "ratio" and len(self.columns) > 2):
-            wanted = "two columns" if self.how == "ratio" else "two columns or more"
+        two = self.how in ("ratio", "days")
+        if len(self.columns) < 2 or (two and len(self.columns) > 2):
+            wanted = "two columns" if two else "two columns or more"
             raise ValueError(f"a {self.how} is of {wanted}, not of {len(self.columns)}")
         return self
 
@@ -178,22 +227,45 @@ class MappedFeature(Meaning):
         values: Number of each code of the column, null for a code that means unknown; without it the
             column holds numbers.
         derive: How to compute it from several columns, instead of `column` and `values`.
+        missing: Numbers in its columns that mean that the value is missing, such as -9.
+        least: The least value that can be right; one below is a fault of the file.
+        most: The largest.
+        sign: Which way it may push the probability of default, and the limit the other way: short for both signs.
     """
 
     column: Column | None = None
     values: Annotated[dict[str, float | None], AfterValidator(_some)] | None = None
     derive: Derivation | None = None
+    missing: tuple[NumberCode, ...] = Field(default=(), exclude_if=_absent)
+    least: float | None = Field(default=None, exclude_if=_absent)
+    most: float | None = Field(default=None, exclude_if=_absent)
+    sign: Annotated[Literal["+", "-", "0"] | None, BeforeValidator(_as_text)] = Field(
+        default=None, exclude_if=_absent
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if self.derive is not None and (self.column is not None or self.values is not None):
             raise ValueError("a derived feature has neither `column` nor `values`; leave them out")
+        if self.missing and (self.values is not None or (self.derive and self.derive.how == "days")):
+            raise ValueError(
+                "`missing` is for numbers; among `values` write null for a code that means unknown"
+            )
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(
+                f"its `least`, {self.least:g}, is above its `most`, {self.most:g}; exchange them"
+            )
         return self
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The file's columns that it is read from."""
         return self.derive.columns if self.derive else (self.column or self.name,)
+
+    @property
+    def dated(self) -> bool:
+        """Whether it is read from dates."""
+        return self.derive is not None and self.derive.how == "days"
 
 
 class TopShare(Parameters):
@@ -206,10 +278,28 @@ class TopShare(Parameters):
     refused_top_share: Share
 
 
+class Snapshots(Parameters):
+    """Which features stand in which snapshot, for those that do not say it themselves.
+
+    Attributes:
+        limit: Names of features or of their columns, with * and ? for any letters: known when the limit was set.
+        release: The same: known at release.
+    """
+
+    limit: Annotated[tuple[Label, ...], AfterValidator(_some)]
+    release: Annotated[tuple[Label, ...], AfterValidator(_some)]
+
+
 class BookMapping(Parameters):
     """How a file with one row per client becomes a book.
 
     Attributes:
+        encoding: Of a CSV file's text; UTF-8 where not said.
+        delimiter: Between a CSV file's cells; guessed where not said.
+        decimal: Mark before the decimals in a CSV file; a point where not said.
+        sheet: Name of the sheet of an Excel workbook; its only one where not said.
+        date_format: How dates are written, as `%d.%m.%Y`; ISO dates (2025-03-31) are always read.
+        snapshots: Which features the limit model sees, and which the release model.
         id_column: Column that identifies a client; without it the number of the row does.
         outcome: The outcome's column and values.
         limit_column: Column of the granted limit, above 0.
@@ -222,6 +312,12 @@ class BookMapping(Parameters):
         features: The features of both models, in the order of their columns.
     """
 
+    encoding: Encoding | None = Field(default=None, exclude_if=_absent)
+    delimiter: Delimiter | None = Field(default=None, exclude_if=_absent)
+    decimal: Literal[".", ","] | None = Field(default=None, exclude_if=_absent)
+    sheet: Label | None = Field(default=None, exclude_if=_absent)
+    date_format: DateFormat | None = Field(default=None, exclude_if=_absent)
+    snapshots: Snapshots | None = Field(default=None, exclude_if=_absent)
     id_column: Column | None = None
     outcome: Outcome
     limit_column: Column
@@ -264,6 +360,23 @@ class BookMapping(Parameters):
                 raise ValueError(f"feature {feature.name} reads {column!r}, which is {never[column]}")
 
     @property
+    def form(self) -> Form:
+        """How the file is to be read."""
+        return Form(self.encoding or "utf-8", self.delimiter, self.decimal or ".", self.sheet)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Those of the file's columns that hold numbers and are read in no other way."""
+        own = [self.limit_column, self.amount_column]
+        kept = [column.source for column in self.protected if column.kind == "number"]
+        plain = [feature for feature in self.features if feature.values is None and not feature.dated]
+        numbers = {*own, *kept, *(column for feature in plain for column in feature.sources)}
+        texts = {self.id_column, self.outcome.column}
+        texts |= {column.source for column in self.protected if column.kind == "category"}
+        texts |= {column for feature in self.features if feature not in plain for column in feature.sources}
+        return tuple(name for name in self.columns if name in numbers - texts)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The file's columns that the mapping reads, each once, in the mapping's order."""
         own = [self.id_column, self.outcome.column, self.limit_column, self.amount_column]
@@ -278,7 +391,7 @@ def read_mapping(path: Path) -> BookMapping:
     Raises:
         CallError: There is no such file, or the mapping in it is not right.
     """
-    return read_parameters(BookMapping, mapping_text(path), (), str(path))
+    return mapping_of(mapping_text(path), str(path))
 
 
 def mapping_text(path: Path) -> str:
@@ -296,6 +409,15 @@ def mapping_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise CallError(f"The mapping {path} cannot be read ({said}); name a YAML file.") from None
+
+
+def mapping_of(text: str, source: str) -> BookMapping:
+    """The mapping that a YAML text says, with what it leaves out filled in.
+
+    Raises:
+        CallError: It is not right.
+    """
+    return read_parameters(BookMapping, filled(parse(text, source), source), (), source)
 
 
 def tables_of(mapping: BookMapping) -> dict[str, Table]:

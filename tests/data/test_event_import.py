@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import flat_file, spill
+from data import csv_files, spill
 from data.book import Book, open_book
 from data.check import faults
 from data.errors import CallError, DataFault
@@ -40,7 +40,7 @@ def test_an_exported_book_comes_back_as_it_was_whatever_the_order_of_its_rows(
     small_book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "ROWS", 20_000)
-    monkeypatch.setattr(flat_file, "_PART_BYTES", 1 << 16)
+    monkeypatch.setattr(csv_files, "PART_BYTES", 1 << 16)
     export_events(small_book, tmp_path / "files")
     first = imported(tmp_path / "files", tmp_path / "first", 600)
     assert list(faults(first)) == []

@@ -215,3 +215,100 @@ def test_taiwan_keeps_the_newest_months_from_the_limit_model() -> None:
     assert {"PAY_0", "BILL_AMT1", "PAY_AMT1"} < release
     assert {kept.source for kept in mapping.protected} == {"SEX", "MARRIAGE", "AGE"}
     assert not {"SEX", "MARRIAGE", "AGE"} & {name for said in mapping.features for name in said.sources}
+
+
+def short(*features: dict[str, Any], **said: Any) -> dict[str, Any]:
+    return tree(features=list(features), **said)
+
+
+def test_a_feature_may_be_one_line(read: Read) -> None:
+    late, income = read(short({"name": "late", "sign": "+"}, {"name": "income", "sign": 0})).features
+    assert (late.label_en, late.label_zh, late.unit) == ("late", "late", "index")
+    assert (late.family, late.family_zh) == ("other", "其他")
+    assert (late.limit_sign, late.release_sign) == ("-", "+")
+    assert (income.limit_sign, income.release_sign) == ("0", "0")
+
+
+def test_what_a_feature_says_itself_is_kept(read: Read) -> None:
+    said = {
+        "name": "late",
+        "sign": "+",
+        "limit_sign": "x",
+        "label_zh": "逾期",
+        "family": "record",
+        "unit": "n",
+    }
+    mapped = read(short(said, feature("income"))).features[0]
+    assert (mapped.limit_sign, mapped.release_sign, mapped.unit) == ("x", "+", "n")
+    assert (mapped.label_en, mapped.label_zh, mapped.family, mapped.family_zh) == (
+        "逾期",
+        "逾期",
+        "record",
+        None,
+    )
+
+
+def test_snapshots_are_told_by_patterns_of_names_or_columns(read: Read) -> None:
+    snapshots = {"limit": ["*_before", "A?"], "release": ["*"]}
+    features = (
+        {"name": "late_before", "sign": "+"},
+        {"name": "late", "sign": "+"},
+        {"name": "age", "column": "A1"},
+    )
+    mapped = read(short(*features, snapshots=snapshots)).features
+    assert [(one.limit_sign, one.release_sign) for one in mapped] == [("-", "+"), ("x", "+"), ("0", "0")]
+
+
+def test_a_sign_that_a_feature_gives_wins_over_the_snapshots(read: Read) -> None:
+    features = ({"name": "a", "limit_sign": "+"}, {"name": "b", "release_sign": "x"})
+    mapped = read(short(*features, snapshots={"limit": ["b"], "release": ["*"]})).features
+    assert [(one.limit_sign, one.release_sign) for one in mapped] == [("+", "0"), ("0", "x")]
+
+
+def test_a_kept_mapping_read_again_is_the_same(read: Read) -> None:
+    features = ({"name": "late", "sign": "+", "missing": [-9], "least": 0}, {"name": "income", "sign": "-"})
+    mapped = read(short(*features, encoding="GB18030", snapshots={"limit": ["l*"], "release": ["*"]}))
+    assert BookMapping.model_validate_json(mapped.model_dump_json()) == mapped
+    assert mapped.features[0].missing == ("-9",)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            {"snapshots": {"limit": ["lat*", "PAY_*"], "release": ["*"]}},
+            "'PAY_*' under 'snapshots.limit' names no feature",
+        ),
+        ({"snapshots": {"limit": ["income"]}}, "the parameter 'snapshots.release' is missing"),
+        ({"snapshots": {"limit": "*", "release": ["*"]}}, "'snapshots.limit' should be a list"),
+        (
+            {
+                "snapshots": {"limit": ["income"], "release": ["income"]},
+                "features": [{"name": "income"}, {"name": "x1"}],
+            },
+            "the feature is in neither model",
+        ),
+        ({"features": [{"name": "late"}]}, "the parameter 'features.0.limit_sign' is missing"),
+        ({"features": [{"sign": "+"}]}, "the parameter 'features.0.name' is missing"),
+        ({"features": [feature("late", sign="x")]}, "'features.0.sign' should be '+', '-' or '0'"),
+        (
+            {"features": [feature("late", missing=["none"])]},
+            "'none' is no number; texts that mean missing stand under",
+        ),
+        ({"features": [feature("late", missing=[-9], values={1: 1})]}, "among `values` write null"),
+        ({"features": [feature("late", least=2, most=1)]}, "its `least`, 2, is above its `most`, 1"),
+        ({"encoding": "../passwd"}, "'../passwd' is no encoding known here; write one of utf-8, gb18030"),
+        ({"delimiter": "::"}, "'::' is no delimiter"),
+        ({"decimal": "." * 2}, "'decimal' should be '.' or ','"),
+        ({"date_format": "%d.%m"}, "'%d.%m' is no form of a date"),
+        ({"sheet": ""}, "'sheet' is not right: it is empty"),
+    ],
+)
+def test_what_is_short_and_wrong_is_refused_with_its_reason(
+    read: Read, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CallError) as refused:
+        read(tree(**said))
+    assert message in str(refused.value)
+    assert "mapping.yaml" in str(refused.value)
+    assert "\n" not in str(refused.value)
