@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
 
@@ -17,6 +18,7 @@ from data.cluster import Cluster, cluster
 from data.simulate import simulate_book
 from data.world import World
 from settings import Settings, resolved
+from tests.commands.calls import SMALL, answer, call
 
 ROOT = Path(__file__).parents[1]
 BORROWERS = 1500
@@ -41,6 +43,13 @@ def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
     """A baseline book of 1,500 borrowers in three blocks."""
     out = tmp_path_factory.mktemp("books") / "baseline"
     return simulate_book(out, BORROWERS, 24, 5, "baseline", world, block_size=600)
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> dict[str, Any]:
+    """What the main job answers, done once on the small book, and its `home`: to be read, nothing is trained there."""
+    home = tmp_path_factory.mktemp("home")
+    return answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL)) | {"home": home}
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from data.errors import CallError  # noqa: E402
 from data.spreadsheets import frame_csv  # noqa: E402
 from training import home as layout  # noqa: E402
+from training.descriptions import DECISION_DESCRIPTION, NAME_DESCRIPTIONS  # noqa: E402
 from training.home import DECISION, ModelKind, registered_name  # noqa: E402
 
 if TYPE_CHECKING:  # LightGBM brings scikit-learn, whose import takes longer than MLflow's
@@ -54,11 +55,6 @@ LONGEST_PARAMETER = 6_000  # characters, MLflow's own limits
 LONGEST_TAG = 8_000
 LONGEST_DIGEST = 36
 LONGEST_DESCRIPTION = 5_000
-DECISION_DESCRIPTION = (
-    "What both models and the policy say of a row: limit, PD, decision, the rule that refused, up to four reasons. "
-    "The tags name the versions of both models; their cards say how good they are.\n\n"
-    "对每一行给出两个模型与政策的结论：额度、PD、决定、拒绝规则、至多四项原因。标签注明两个模型的版本，模型卡说明其质量。"
-)
 FIGURES = "figures"
 """Folder of a run's pictures."""
 PARAMETERS_A_BATCH = 100
@@ -485,6 +481,8 @@ def registered(model: str, name: str, tags: Mapping[str, str], description: str 
     """
     with redirect_stderr(io.StringIO()):  # it prints two lines for each model, whatever the log level
         made = mlflow.register_model(model, name, tags=dict(tags))
+    if str(made.version) == "1" and name in NAME_DESCRIPTIONS:
+        MlflowClient().update_registered_model(name, NAME_DESCRIPTIONS[name])
     if description:
         MlflowClient().update_model_version(name, made.version, description)
     return f"models:/{made.name}/{made.version}"

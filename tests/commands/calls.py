@@ -7,7 +7,12 @@ from typer.testing import CliRunner, Result
 import workbench
 
 CALL_WRONG, WORK_WRONG = 2, 1
-SMALL = ["--set", "training.limit.rounds=40", "--set", "training.release.rounds=40"]
+SMALL = [
+    "--set=training.limit.rounds=40",
+    "--set=training.release.rounds=40",
+    "--set=explanations.reasons.refits=2",
+    "--set=explanations.checked_conflicts=30",
+]
 
 
 def call(*words: object) -> Result:

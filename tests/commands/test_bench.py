@@ -53,19 +53,19 @@ def test_a_part_is_measured_in_a_process_of_its_own_away_from_the_users_store(
     assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
 
 
-def test_the_main_job_is_measured_by_stage_against_bare_training() -> None:
-    rounds = [f"training.{model}.rounds=40" for model in ("limit", "release")]
-    small = settings.resolved(
-        None, ["simulation.borrowers=1500", "explanations.checked_conflicts=0", *rounds]
-    )
+def test_the_main_job_is_measured_by_stage_against_bare_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.benchmark.TREES", 30)
+    few = ["explanations.checked_conflicts=0", "explanations.reasons.refits=1"]
+    few += [f"training.{model}.rounds=40" for model in ("limit", "release")]
+    small = settings.resolved(None, ["simulation.borrowers=1500", *few])
     measures, total = bench._measured_job(small)
     by_name = {name.removeprefix("1,500 borrowers: "): value for name, value, *_ in measures}
     stages = ("simulate", "features", "fit limit", "fit release", "judge", "cards, log models")
     assert list(by_name)[:9] == [*stages, "explain, causes", "report", "all stages"]
     assert by_name["all stages"] == total == pytest.approx(sum(list(by_name.values())[:8]))
-    assert by_name["all stages / bare training"] == total / by_name["bare training, 2 × 300 trees"]
+    assert by_name["all stages / bare training"] == total / by_name["bare training, 2 × 30 trees"]
     judged = [name for name, _, _, target in measures if target]
-    assert judged == ["1,500 borrowers: both scores, 2 × 300 trees"], "fixed costs weigh on a small book"
+    assert judged == ["1,500 borrowers: both scores, 2 × 30 trees"], "fixed costs weigh on a small book"
 
 
 def test_two_workers_of_a_cluster_are_measured_against_one() -> None:

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data.book import Book
-from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
+from tests.commands.calls import CALL_WRONG, WORK_WRONG, answer, call, refused
 
 NEVER = [
     *("--set", "monitoring.psi=90", "--set", "monitoring.csi=90", "--set", "monitoring.calibration_ratio=90"),
@@ -22,17 +23,17 @@ NEVER = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(main_job: dict[str, Any]) -> Path:
+    return Path(main_job["home"])
 
 
 @pytest.fixture(scope="module")
-def explained(home: Path, small_book: Book) -> dict[str, object]:
-    return answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL))
+def explained(main_job: dict[str, Any]) -> dict[str, Any]:
+    return main_job
 
 
 def test_a_scheduler_is_told_by_the_exit_status(
-    explained: dict[str, object], home: Path, small_book: Book, tmp_path: Path
+    explained: dict[str, Any], home: Path, small_book: Book, tmp_path: Path
 ) -> None:
     against = ("monitor", "--book", small_book.path, "--against", explained["folder"], "--home", home)
     quiet = answer(call(*against, "--out", tmp_path / "quiet", "--json", *NEVER))
@@ -58,7 +59,7 @@ def test_a_scheduler_is_told_by_the_exit_status(
 
 
 def test_a_run_stands_for_its_folder(
-    explained: dict[str, object], home: Path, small_book: Book, tmp_path: Path
+    explained: dict[str, Any], home: Path, small_book: Book, tmp_path: Path
 ) -> None:
     for place, against in (("folder", explained["folder"]), ("run", explained["run"])):
         given = ("--against", against, "--until", "2025-11-30", "--out", tmp_path / place)
@@ -86,7 +87,7 @@ def test_a_day_outside_the_book_is_refused_by_the_option_that_names_it(
     ],
 )
 def test_what_is_no_explanation_is_refused(
-    against: str, said: str, explained: dict[str, object], home: Path, small_book: Book, tmp_path: Path
+    against: str, said: str, explained: dict[str, Any], home: Path, small_book: Book, tmp_path: Path
 ) -> None:
     place = tmp_path if against == "." else against
     out = ("--home", home, "--out", tmp_path / "out")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,10 +14,8 @@ from tests.data.parted import LATE, parted_book
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> Path:
-    made = tmp_path_factory.mktemp("home")
-    answer(call("train", "release", "--book", small_book.path, "--home", made, "--json", *SMALL))
-    return made
+def home(main_job: dict[str, Any]) -> Path:
+    return Path(main_job["home"])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,10 +15,8 @@ QUICK = [*SMALL, "--set", "whatif.conflicts=20", "--set", "whatif.spending_weigh
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    answer(call("train", "all", "--book", small_book.path, "--home", home, "--json", *SMALL))
-    return home
+def home(main_job: dict[str, Any]) -> Path:
+    return Path(main_job["home"])
 
 
 def test_a_looser_policy_releases_more_and_leaves_page_tables_and_a_run(home: Path, small_book: Book) -> None:

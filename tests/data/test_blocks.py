@@ -38,7 +38,10 @@ from tests.data.sent_work import killed, killed_once, other_version, own_number,
 from training.from_book import Judged
 
 NO_OUTAGE: dict[str, list[int]] = {"stream": [], "from_on": [], "until_on": []}
-SMALL = ["training.limit.rounds=40", "training.release.rounds=40", "explanations.checked_conflicts=0"]
+SMALL = [
+    *("training.limit.rounds=40", "training.release.rounds=40"),
+    *("explanations.checked_conflicts=0", "explanations.reasons.refits=1"),
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def engine(request: pytest.FixtureRequest, workers: Cluster, tmp_path: Path) -> 
         yield workers
         return
     if request.param == "processes":
-        yield Processes(2)
+        with KeptProcesses(2) as kept:
+            yield kept
         return
     flag = tmp_path / "struck"
     yield Struck(workers.client, workers.own, flag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -19,7 +19,6 @@ from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from models.storage import load_limit_model, load_release_model
 from settings import Settings
-from tests.commands.calls import SMALL, answer, call
 from training.registry import fetch_model
 from training.tracking import Store, open_store
 
@@ -61,12 +60,8 @@ def _nothing_chosen() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def done(
-    tmp_path_factory: pytest.TempPathFactory, small_book: Book, settings: Settings, _nothing_chosen: None
-) -> Done:
-    home = tmp_path_factory.mktemp("decided")
-    uris = answer(call("train", "all", "--book", small_book.path, "--home", home, "--json", *SMALL))["models"]
-    assert isinstance(uris, dict)
+def done(main_job: dict[str, Any], small_book: Book, settings: Settings, _nothing_chosen: None) -> Done:
+    home, uris = main_job["home"], main_job["models"]
     store = open_store(home)
     limit = load_limit_model(fetch_model(store, uris["limit"]))
     release = load_release_model(fetch_model(store, uris["release"]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,11 +42,14 @@ Open = Callable[[int, str], "Page"]
 
 
 @pytest.fixture(scope="module")
-def home(lettered: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home in which the newest run has no report and the one before has."""
+def home(
+    lettered: Explanation, main_job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A home after the main job, in which the newest run has no report and the one before has."""
     from training.tracking import open_store
 
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.mktemp("homes") / "home"
+    shutil.copytree(main_job["home"], home)
     folder = tmp_path_factory.mktemp("explanation")
     model = cast(Any, SimpleNamespace(text="a booster"))
     conflicts = lettered.conflicts.assign(review_id=lettered.conflicts["request_id"] + 1)
@@ -165,6 +170,49 @@ def test_texts_tables_and_pictures_are_shown(opened: Open, link: str) -> None:
 
 def test_the_experiment_lists_the_runs(opened: Open, link: str) -> None:
     page = opened(1400, link.partition("/runs/")[0] + "/runs?workflowType=machine_learning")
-    for run in ("run simulated", "train limit"):
+    for run in ("run simulated", "train limit", "run baseline"):
         page.get_by_text(run).first.wait_for()
+    shot(page, "experiment")
+    page.close()
+
+
+def test_a_run_tells_its_headline_and_leads_to_its_stages(
+    opened: Open, link: str, main_job: dict[str, Any]
+) -> None:
+    page = opened(1400, f"{link.partition('/runs/')[0]}/runs/{main_job['run']}")
+    page.get_by_text("favoured requests are refused").first.wait_for()
+    for stage in ("features", "train limit", "train release", "explain"):
+        page.get_by_role("link", name=f"{stage} baseline").first.wait_for()
+    shot(page, "run")
+    page.get_by_role("link", name="train release baseline").first.click()
+    page.get_by_role("heading", name="train release baseline").wait_for()
+    page.get_by_role("link", name="releasegap-release").first.wait_for()
+    page.close()
+
+
+def test_two_runs_are_compared(opened: Open, link: str, home: Path) -> None:
+    from training.tracking import open_store
+
+    store = open_store(home)
+    runs = store.client.search_runs([store.experiment_id], "tags.stage LIKE 'train %'")
+    ids = [run.info.run_id for run in runs]
+    assert len(ids) == 2
+    given = f"runs={json.dumps(ids)}&experiments={json.dumps([store.experiment_id])}"
+    page = opened(1400, f"{link.partition('#')[0]}#/compare-runs?{given}")
+    page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for()
+    page.get_by_text("training.release.num_leaves").first.wait_for()
+    shot(page, "compare")
+    page.close()
+
+
+def test_the_registry_shows_what_a_model_is_its_aliases_and_its_card(opened: Open, link: str) -> None:
+    page = opened(1400, f"{link.partition('#')[0]}#/models/releasegap-release")
+    page.locator("[role=row]:has-text('Version 1') :text('challenger'):visible").first.wait_for()
+    assert page.get_by_text("Estimates the PD of a draw request").count()
+    shot(page, "model")
+    page.goto(f"{link.partition('#')[0]}#/models/releasegap-release/versions/1")
+    page.get_by_role("heading", name="Model card: releasegap-release").wait_for()
+    for heading in ("Conceptual soundness", "Outcomes analysis"):
+        page.get_by_role("heading", name=heading).wait_for()
+    shot(page, "version")
     page.close()
