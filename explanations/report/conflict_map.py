@@ -10,7 +10,17 @@ import altair as alt
 import numpy as np
 
 from explanations.report.contrast_table import ContrastRow, Push
-from explanations.report.exhibits import Chart, Column, Picture, Record, in_both, inline, signed_axis, table
+from explanations.report.exhibits import (
+    Chart,
+    Column,
+    Picture,
+    Record,
+    fixed,
+    in_both,
+    inline,
+    signed_axis,
+    table,
+)
 from explanations.report.label_placement import Box, Placement, label_box, place_labels, text_width
 from explanations.report.map_regions import SLIGHT, Frame, frame_of, place_of, weight
 from explanations.report.palette import FAINT, INK, MUTED, PAPER, ZERO
@@ -197,7 +207,9 @@ def _region_names(frame: Frame, language: Language) -> list[alt.Chart]:
     corners = [_corner(name, right, up, language) for name, right, up in _named_places(frame)]
     return [
         *corners,
-        _name("only_release", language).encode(text=alt.Text("text:N"), x=alt.X("zero:Q"), y=alt.value(-9)),
+        _name("only_release", language).encode(
+            text=alt.Text("text:N"), x=alt.X("zero:Q"), y=fixed(alt.YValue, -9)
+        ),
     ]
 
 
@@ -223,8 +235,8 @@ def _has_room(domain: tuple[float, float], slight: float, beyond: bool, room: fl
 
 def _corner(place: str, right: bool, up: float, language: Language) -> alt.Chart:
     name = _name(place, language, align="right" if right else "left", dx=-6 if right else 6)
-    across = alt.value("width") if right else alt.value(0)
-    encoded: alt.Chart = name.encode(text=alt.Text("text:N"), x=across, y=alt.value(up))
+    across = fixed(alt.XValue, "width" if right else 0)
+    encoded: alt.Chart = name.encode(text=alt.Text("text:N"), x=across, y=fixed(alt.YValue, up))
     return encoded
 
 
@@ -270,7 +282,9 @@ def _labels(base: alt.Chart, width: int | None) -> list[alt.Chart]:
             aria=False,
         )
         layers.append(
-            text.encode(text=alt.Text(f"text{i}:N"), opacity=alt.condition(test, alt.value(1), alt.value(0)))
+            text.encode(
+                text=alt.Text(f"text{i}:N"), opacity=alt.OpacityValue(0, condition={"test": test, "value": 1})
+            )
         )
     return layers
 

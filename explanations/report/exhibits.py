@@ -101,6 +101,11 @@ def in_lines(label: Text) -> Text:
     return Text(*("\n".join(textwrap.wrap(label[tongue], LINE[tongue], max_lines=2)) for tongue in LANGUAGES))
 
 
+def fixed(channel: Callable[[object], Any], value: object) -> Any:
+    """A channel that is the same for every mark; of `alt.value` Altair would look for the class in all of its own."""
+    return channel(value)
+
+
 def row_labels(data: str, width: int | None = None, field: str = "label") -> alt.Axis:
     """A vertical axis for rows by their number, each called what its record in `data` says under `field`.
 

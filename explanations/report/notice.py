@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import jinja2
@@ -175,6 +176,7 @@ def _part(name: str, value: str, language: Language) -> Part:
     return Part(say("notice.to_be_set", what=what)[language], unset=True)
 
 
+@cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

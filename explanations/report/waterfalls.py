@@ -45,9 +45,9 @@ def _chart(model: Model, rows: int, language: Language, currency: str) -> Pictur
     )
     # A base or an output is a bar of no width; a push has a point that can't be seen.
     bars = base.mark_bar(height={"band": _BAND}, cornerRadius=1.5).encode(x=across, x2=alt.X2("end:Q"))
-    is_level = alt.datum.effect == ""
+    is_level = {"test": "datum.effect === ''", "value": 1}
     levels = base.mark_point(shape="diamond", size=110, filled=True).encode(
-        x=across, opacity=alt.condition(is_level, alt.value(1), alt.value(0))
+        x=across, opacity=alt.OpacityValue(0, condition=is_level)
     )
     figures = base.mark_text(
         align={"expr": "datum.side > 0 ? 'left' : 'right'"},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altair.vegalite.v6 import api as vega_lite_api
 from altair.vegalite.v6.schema import core as vega_lite
 
 from explanations.explanation import Explanation
@@ -217,6 +218,9 @@ def test_no_statement_is_kept_that_no_page_says(
     heard = Heard(words._statements())
     heard.said = set()
     monkeypatch.setattr(words, "_statements", lambda: heard)
+    # Charts are built, and so speak, but nobody looks at them.
+    monkeypatch.setattr(vega_lite_api.LayerChart, "to_dict", lambda *_, **__: {})
+    monkeypatch.setattr(vega_lite_api.FacetChart, "to_dict", lambda *_, **__: {})
     undated = explanation_of(imported=True)
     dated = dataclasses.replace(
         undated, summary=undated.summary | {"period": {"from": "2025-01-01", "to": "2025-06-30"}}
