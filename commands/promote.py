@@ -15,6 +15,10 @@ from data.errors import CallError, DataFault
 from settings import settings_of, used_in_comparison
 
 if TYPE_CHECKING:
+    from commandline import Console
+    from data.book import Book
+    from features.matrix import Matrix
+    from settings import Settings
     from training.gates import Gate
     from training.tracking import Run, Store
 
@@ -62,7 +66,7 @@ def promote(
 def _promote(
     common: Common, what: Literal["limit", "release"], wanted: str, book: Path, override: str | None
 ) -> None:
-    from training.champions import champion_of, version_of
+    from training.champions import champion_of, name_decision, version_of
     from training.champions import promote as make_champion
     from training.home import registered_name
     from training.registry import approve
@@ -80,7 +84,8 @@ def _promote(
     contest = stages.contest_of(store, taken, what, uri, champion, settings)
     parameters = used_in_comparison(settings, taken, {"challenger": contest.candidate})
     with store.run_on(taken, f"promote {what}", parameters) as tracked:
-        gates = stages.gates_of(contest, taken, settings, console)
+        requests, reviews = stages.matrices(taken, settings, console)
+        gates = stages.gates_of(contest, taken, requests, reviews, settings, console)
         failed = [gate.name for gate in gates if not gate.held]
         passed = not failed or override is not None
         told = {
@@ -102,12 +107,19 @@ def _promote(
         tracked.log_artifact(place)
         tracked.log_metrics({f"gate.{gate.name}": float(gate.held) for gate in gates})
         tracked.log_note(_as_markdown(name, version, gates, told))
+        served = None
         if passed:
             make_champion(store, what, version)
+            served = name_decision(store) or _decision(
+                store, tracked, taken, requests, reviews, settings, console
+            )
     verdict = _verdict(name, version, now, failed, override)
+    if passed:
+        verdict += f"\n{_of_both(served)}"
     console.result(
         f"{_as_text(gates)}\n{verdict}\nGates: {place}\nRun: {tracked.run_id} in {store.place}",
         **told,
+        decision=served,
         file=place,
         run=tracked.run_id,
         store=store.place,
@@ -117,6 +129,49 @@ def _promote(
             f"{name} {version} was not promoted: {', '.join(failed)} "
             f"{'does' if len(failed) == 1 else 'do'} not hold; mend that, or give --override with the reason."
         )
+
+
+def _decision(
+    store: Store,
+    tracked: Run,
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    settings: Settings,
+    console: Console,
+) -> str | None:
+    """The decision model of both champions, made where both were trained on this book; its version."""
+    from training.champions import champion_of, name_decision
+    from training.home import registered_name
+    from training.registry import load_models, log_decision
+
+    limit_version, release_version = (champion_of(store, kind) for kind in ("limit", "release"))
+    if limit_version is None or release_version is None:
+        return None
+    named = (
+        f"models:/{registered_name('limit')}/{limit_version}",
+        f"models:/{registered_name('release')}/{release_version}",
+    )
+    limit, release, uris = load_models(store, book, *named, settings.training)
+    if {limit.origin.book_digest, release.origin.book_digest} != {book.digest}:
+        return None
+    scored = stages.scored_book(book, requests, reviews, limit, release, settings)
+    with stages.decision_files(scored, console) as files:
+        assert files is not None
+        log_decision(tracked, book, files, limit, release, uris)
+    return name_decision(store)
+
+
+def _of_both(served: str | None) -> str:
+    """Which decision model is now served."""
+    from training.home import DECISION, registered_name
+
+    name = registered_name(DECISION)
+    if served is None:
+        return (
+            f"No {name} is made of both champions yet: promote a limit and a release model of the same book."
+        )
+    return f"{name} {served} is made of both champions: models:/{name}@champion."
 
 
 def _tag(
@@ -173,7 +228,7 @@ def _kept(home: Path, what: str, version: str, told: dict[str, object]) -> Path:
 
 
 def _roll_back(common: Common, what: Literal["limit", "release"]) -> None:
-    from training.champions import before_champion, roll_back, tag_version
+    from training.champions import before_champion, name_decision, roll_back, tag_version
     from training.home import registered_name
 
     store = store_of(common)
@@ -184,6 +239,7 @@ def _roll_back(common: Common, what: Literal["limit", "release"]) -> None:
         roll_back(store, what)
         tag_version(store, what, leaving, {"promotion": f"rolled back to version {returning}"})
         tracked.log_parameters({"model": name, "leaving": leaving, "returning": returning})
+        said += f"\n{_of_both(name_decision(store))}"
         tracked.log_note(said)
     common.console.result(
         f"{said}\nRun: {tracked.run_id} in {store.place}",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from commandline import Console
 from data.errors import CallError, DataFault
 from settings import Settings
-from stages.books import matrices
 from stages.comparing import Judged, fit_scorecard, judged_limit, judged_release
 from stages.models import score_reviews
 
@@ -83,9 +82,10 @@ def contest_of(
     return Contest(kind, model, before, load_either(store, latest_model(store, other, book.digest)))
 
 
-def gates_of(contest: Contest, book: Book, settings: Settings, console: Console) -> list[Gate]:
+def gates_of(
+    contest: Contest, book: Book, requests: Matrix, reviews: Matrix, settings: Settings, console: Console
+) -> list[Gate]:
     """What each gate says of the version of a contest on its book."""
-    requests, reviews = matrices(book, settings, console)
     models = (contest.candidate, contest.champion, contest.beside)
     measured = _release_gates if contest.kind == "release" else _limit_gates
     return measured(book, requests, reviews, *models, settings, console)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from mlflow.exceptions import MlflowException
 
 from data.errors import CallError
-from training.home import ModelKind, registered_name
+from training.home import DECISION, ModelKind, Registered, registered_name
 from training.tracking import Store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -107,6 +107,30 @@ def before_champion(store: Store, kind: ModelKind) -> tuple[str, str]:
     return now, kept[place - 1]
 
 
+def name_decision(store: Store) -> str | None:
+    """Gives the alias of the champion to the decision model that is made of both champions; takes it off any other.
+
+    Returns:
+        Its version; None where no decision model is made of both, or one of the two has no champion.
+    """
+    kinds: tuple[ModelKind, ...] = ("limit", "release")
+    wanted = {
+        f"{kind}_model": f"models:/{registered_name(kind)}/{champion_of(store, kind)}" for kind in kinds
+    }
+    name = registered_name(DECISION)
+    found = [
+        int(one.version)
+        for one in store.client.search_model_versions(f"name = '{name}'")
+        if wanted.items() <= one.tags.items()
+    ]
+    if found:
+        store.client.set_registered_model_alias(name, CHAMPION, str(max(found)))
+        return str(max(found))
+    if _aliased(store, DECISION, CHAMPION) is not None:
+        store.client.delete_registered_model_alias(name, CHAMPION)
+    return None
+
+
 def tag_version(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]) -> None:
     """Writes tags on a version; what is longer than MLflow holds is cut there."""
     for key, value in tags.items():
@@ -119,7 +143,7 @@ def untag_version(store: Store, kind: ModelKind, version: str, *keys: str) -> No
         store.client.delete_model_version_tag(registered_name(kind), version, key)
 
 
-def _aliased(store: Store, kind: ModelKind, alias: str) -> str | None:
+def _aliased(store: Store, kind: Registered, alias: str) -> str | None:
     """The version that an alias names; None where there is no such alias."""
     try:
         return str(store.client.get_model_version_by_alias(registered_name(kind), alias).version)

@@ -73,17 +73,7 @@ def log_models(
             version = uris[kind].rpartition("/")[2]
             run.client.set_registered_model_alias(registered_name(kind), CHALLENGER, version)
     if decision is not None and limit is not None and release is not None:
-        uris[DECISION] = run.log_decision(
-            decision,
-            {
-                "book_digest": book.digest,
-                "model_digest": decision.digest,
-                "limit_model": uris["limit"],
-                "limit_digest": limit.digest,
-                "release_model": uris["release"],
-                "release_digest": release.digest,
-            },
-        )
+        uris[DECISION] = log_decision(run, book, decision, limit, release, uris)
     # After the models: MLflow copies every metric that a run has already to each model logged later.
     for kind, fit in (of_fits or {}).items():
         if fit.run_id != run.run_id:
@@ -93,6 +83,28 @@ def log_models(
     if len(judged.by_decile):
         run.log_table(judged.by_decile, "bad_rate_by_decile.csv")
     return uris
+
+
+def log_decision(
+    run: Run,
+    book: Book,
+    files: DecisionFiles,
+    limit: LimitModel,
+    release: ReleaseModel,
+    uris: Mapping[str, str],
+) -> str:
+    """Registers the decision model of two registered models; gives its URI. Its tags name both versions."""
+    return run.log_decision(
+        files,
+        {
+            "book_digest": book.digest,
+            "model_digest": files.digest,
+            "limit_model": uris["limit"],
+            "limit_digest": limit.digest,
+            "release_model": uris["release"],
+            "release_digest": release.digest,
+        },
+    )
 
 
 def approve(

@@ -212,6 +212,24 @@ def test_a_limit_model_passes_gates_of_its_own(home: Path, small_book: Book, sto
     assert told["promoted"] is True
     assert champion_of(store, "limit") == "1"
 
+    # Both champions were trained in one call: their decision model is served.
+    assert told["decision"] == "1"
+    name = "releasegap-decision"
+    assert store.client.get_model_version_by_alias(name, "champion").version == 1
+    # Of a release model that was trained alone one is made, and goes when it is no longer of both.
+    second = _promote(small_book, home, "--version", 2, *WIDE)
+    assert second["decision"] == "2"
+    made = store.client.get_model_version_by_alias(name, "champion")
+    assert made.tags["release_model"] == f"models:/{NAME}/2"
+    assert made.tags["limit_model"] == "models:/releasegap-limit/1"
+    assert answer(call("promote", "release", "--rollback", "--home", home, "--json"))["champion"] == "1"
+    assert store.client.get_model_version_by_alias(name, "champion").version == 1
+    store.client.set_model_version_tag(name, "1", "limit_model", "models:/releasegap-limit/9")
+    _promote(small_book, home, "--version", 2, *WIDE)
+    told = call("promote", "release", "--rollback", "--home", home)
+    assert "No releasegap-decision is made of both champions yet" in told.stdout
+    assert "champion" not in store.client.get_registered_model(name).aliases
+
 
 def test_a_fit_that_does_not_come_out_again_is_seen(home: Path, small_book: Book) -> None:
     words = ("promote", "release", "--version", 3, "--book", small_book.path, "--home", home, *FEW, *WIDE)
