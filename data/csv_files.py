@@ -146,9 +146,9 @@ def _guessed(beginning: str, wanted: Sequence[str]) -> str:
             records = [record for _, record in islice(_whole(beginning, delimiter), _GUESSED_BY)]
         except csv.Error:
             return 0, False, 0
-        widths = {len(record) for record in records} or {0}
+        widths = {len(record) for record in records}
         found = len(set(wanted) & set(records[0])) if records else 0
-        return found, len(widths) == 1, max(widths) if len(widths) == 1 else len(records[0])
+        return found, len(widths) == 1 and widths != {1}, len(records[0]) if records else 0
 
     return max(DELIMITERS, key=merit)
 

@@ -73,7 +73,7 @@ def open_excel(path: Path, form: Form) -> ExcelFile:
         DataFault: The workbook is damaged, or the sheet is empty.
     """
     with _opened(path) as book:
-        names = [sheet.title for sheet in book.worksheets]
+        names = [str(sheet.title) for sheet in book.worksheets]
         if form.sheet is None and len(names) != 1:
             raise CallError(f"{path} has the sheets {_listed(names)}; name one as `sheet` in the mapping.")
         sheet = form.sheet or names[0]
@@ -87,6 +87,19 @@ def open_excel(path: Path, form: Form) -> ExcelFile:
                     row.pop()
                 return ExcelFile(path, tuple(row), sheet, number)
     raise DataFault(f"{path}, sheet {sheet!r} is empty; give it a row of column names and a row per client.")
+
+
+def sheets_of(path: Path) -> list[str]:
+    """Names of the sheets of a workbook.
+
+    Raises:
+        DataFault: It is damaged, or has none.
+    """
+    with _opened(path) as book:
+        names = [str(sheet.title) for sheet in book.worksheets]
+    if not names:
+        raise DataFault(f"{path} has no sheet with cells; give it one with a row per client.")
+    return names
 
 
 @contextmanager

@@ -21,8 +21,10 @@ from data.table_form import Form, TableFile
 from data.unpacking import PACKED, kind_of
 
 _LARGEST = float(np.finfo(np.float32).max)
-_TEXTS: Final = (".csv", ".tsv", ".txt")
-_BOOKS: Final = (".xlsx", ".xlsm")
+TEXTS: Final = (".csv", ".tsv", ".txt")
+"""Ends of the names of CSV files."""
+WORKBOOKS: Final = (".xlsx", ".xlsm")
+"""Ends of the names of Excel workbooks."""
 KINDS: Final = ".csv (.csv.gz, .csv.bz2, .csv.zst), .parquet or .xlsx"
 """The kinds of files that are read, as the middle of a sentence."""
 
@@ -84,7 +86,7 @@ class FlatFile:
     def _parsed(self, column: str, text: pa.StringArray) -> pa.DoubleArray:
         """Texts as numbers, null where they are null."""
         try:
-            return _as_numbers(text, self.source.decimal)
+            return as_numbers(text, self.source.decimal)
         except pa.ArrowInvalid:
             row = _first_that_is_none(text, self.source.decimal)
         advice = _advice(text[row].as_py(), self.source.decimal)
@@ -131,9 +133,9 @@ class FlatFile:
         """
         absent = pc.is_in(self.columns[column], value_set=_set(self.missing))
         text = pc.if_else(absent, pa.scalar(None, pa.string()), self.columns[column])
-        days = _days(text, "%Y-%m-%d")
+        days = as_days(text, "%Y-%m-%d")
         if form is not None:
-            days = pc.coalesce(days, _days(text, form))
+            days = pc.coalesce(days, as_days(text, form))
         wrong = pc.index(pc.and_(pc.is_null(days), pc.is_valid(text)), True).as_py()
         if wrong >= 0:
             wanted = "a date as 2025-03-31" + (
@@ -170,11 +172,11 @@ def open_flat_file(path: Path, form: Form, wanted: Sequence[str]) -> TableFile:
         raise CallError(f"No file at {path}; name a {KINDS} file, or correct the mapping that names it.")
     kind, packed = kind_of(path), path.suffix.lower() in PACKED
     try:
-        if kind in _TEXTS:
+        if kind in TEXTS:
             return open_csv(path, form, wanted)
         if kind == ".parquet" and not packed:
             return open_parquet(path)
-        if kind in _BOOKS and not packed:
+        if kind in WORKBOOKS and not packed:
             return open_excel(path, form)
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -258,7 +260,12 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
-def _as_numbers(text: pa.StringArray, decimal: str) -> pa.DoubleArray:
+def as_numbers(text: pa.StringArray, decimal: str) -> pa.DoubleArray:
+    """Texts as numbers, null where they are null.
+
+    Raises:
+        pa.ArrowInvalid: One is none.
+    """
     if decimal != ".":
         if pc.any(pc.match_substring(text, ".")).as_py():
             raise pa.ArrowInvalid("a point where decimals are marked by a comma")
@@ -272,7 +279,7 @@ def _first_that_is_none(text: pa.StringArray, decimal: str) -> int:
     while rows > 1:
         half = rows // 2
         try:
-            _as_numbers(text.slice(first, half), decimal)
+            as_numbers(text.slice(first, half), decimal)
             first, rows = first + half, rows - half
         except pa.ArrowInvalid:
             rows = half
@@ -296,7 +303,7 @@ def _advice(text: str, decimal: str) -> str:
     return _CODED
 
 
-def _days(text: pa.StringArray, form: str) -> pa.Date32Array:
+def as_days(text: pa.StringArray, form: str) -> pa.Date32Array:
     """Dates written in a form, with a time of day behind it or without; null where a text is none, or no day."""
     pattern = re.escape(form)
     for letter, digits in (("Y", "{4}"), ("m", "{1,2}"), ("d", "{1,2}")):

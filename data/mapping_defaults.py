@@ -16,9 +16,10 @@ _OTHERS = {"family": "other", "family_zh": "其他"}
 def filled(tree: Tree, source: str) -> Tree:
     """A mapping's tree with what its features leave out; what they say stays as it is.
 
-    A label is the name; the unit none in particular; the family "other". `sign` is the sign for the probability of
-    default, and its opposite that for the limit. Where the mapping has `snapshots`, a feature that none of a
-    snapshot's patterns names is not in it. What is not of the right kind is left for validation to tell.
+    A label is the name, its underscores as spaces; the unit none in particular; the family "other". `sign` is the
+    sign for the probability of default, and its opposite that for the limit; the unit `currency` is the mapping's.
+    Where the mapping has `snapshots`, a feature that none of a snapshot's patterns names is not in it, whatever its
+    sign. What is not of the right kind is left for validation to tell.
 
     Args:
         tree: The mapping as YAML has it.
@@ -33,34 +34,40 @@ def filled(tree: Tree, source: str) -> Tree:
     snapshots = tree.get("snapshots")
     patterns = _patterns(snapshots)
     _refuse_idle(patterns, features, source)
-    found = [_feature(feature, patterns) for feature in features]
+    found = [_feature(feature, patterns, tree.get("currency")) for feature in features]
     return {key: found if key == "features" else value for key, value in tree.items()}
 
 
-def _feature(said: Tree, patterns: Mapping[str, Sequence[str]]) -> Tree:
+def _feature(said: Tree, patterns: Mapping[str, Sequence[str]], currency: object) -> Tree:
     name = said.get("name")
     if not isinstance(name, str):
         return said
-    label = said.get("label_en", said.get("label_zh", name))
+    label = said.get("label_en", said.get("label_zh", _label(name)))
     usual: Tree = {"label_en": label, "label_zh": label, "unit": "index"}
     if "family" not in said:
         usual |= _OTHERS
-    usual |= dict(_signs(said, patterns))
-    # What is said comes last and as it is, since its keys know their places.
-    return {key: value for key, value in usual.items() if key not in said} | said
+    usual |= {f"{snapshot}_sign": "0" for snapshot in patterns} | dict(_signs(said))
+    fixed: Tree = {f"{snapshot}_sign": "x" for snapshot in patterns if not _named(said, patterns[snapshot])}
+    if said.get("unit") == "currency" and isinstance(currency, str):
+        fixed["unit"] = currency
+    # What is said comes last and under its own keys, since these know their places.
+    return {key: value for key, value in usual.items() if key not in said} | said | fixed
 
 
-def _signs(said: Tree, patterns: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """The signs that a feature leaves to `sign` and to the snapshots."""
+def _label(name: str) -> str:
+    """A name as a report shows it: `late_12m` is Late 12m; names in capitals are a lender's own and stay."""
+    if name == name.upper():
+        return name
+    spaced = name.replace("_", " ").strip() or name
+    return spaced[:1].upper() + spaced[1:]
+
+
+def _signs(said: Tree) -> Iterator[tuple[str, str]]:
+    """Both signs, by the one that is short for them."""
     short = said.get("sign")
-    for snapshot in ("limit", "release"):
-        known = snapshot not in patterns or _named(said, patterns[snapshot])
-        if not known:
-            yield f"{snapshot}_sign", "x"
-        elif isinstance(short, str | int) and str(short) in _OPPOSITE:
-            yield f"{snapshot}_sign", str(short) if snapshot == "release" else _OPPOSITE[str(short)]
-        elif patterns:
-            yield f"{snapshot}_sign", "0"
+    if isinstance(short, str | int) and str(short) in _OPPOSITE:
+        yield "limit_sign", _OPPOSITE[str(short)]
+        yield "release_sign", str(short)
 
 
 def _patterns(snapshots: object) -> dict[str, Sequence[str]]:

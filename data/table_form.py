@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,18 @@ def refuse_missing(path: Path, names: Sequence[str], wanted: Sequence[str]) -> N
         raise CallError(
             f"{path} lacks the {noun} {said}{more}; correct the mapping, or name the file that it is for."
         )
-    twice = [name for name in wanted if list(names).count(name) > 1]
-    if twice:
-        raise CallError(f"{path} has the column {twice[0]!r} twice; rename or remove one.")
+    refuse_twice(path, [name for name in names if name in set(wanted)])
+
+
+def refuse_twice(path: Path, names: Sequence[str]) -> None:
+    """Refuses a file in which two columns have one name.
+
+    Raises:
+        CallError: They do.
+    """
+    name, times = max(Counter(names).items(), key=lambda counted: counted[1], default=("", 0))
+    if times > 1:
+        raise CallError(f"{path} has the column {name!r} twice; rename or remove one.")
 
 
 def first_line(error: Exception) -> str:

@@ -223,10 +223,17 @@ def short(*features: dict[str, Any], **said: Any) -> dict[str, Any]:
 
 def test_a_feature_may_be_one_line(read: Read) -> None:
     late, income = read(short({"name": "late", "sign": "+"}, {"name": "income", "sign": 0})).features
-    assert (late.label_en, late.label_zh, late.unit) == ("late", "late", "index")
+    assert (late.label_en, late.label_zh, late.unit) == ("Late", "Late", "index")
     assert (late.family, late.family_zh) == ("other", "其他")
     assert (late.limit_sign, late.release_sign) == ("-", "+")
     assert (income.limit_sign, income.release_sign) == ("0", "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("late_12m", "Late 12m"), ("PAY_0", "PAY_0"), ("payAmt", "PayAmt")]
+)
+def test_a_label_that_is_left_out_is_the_name_as_people_read_it(read: Read, name: str, label: str) -> None:
+    assert read(short({"name": name, "sign": "+"})).features[0].label_en == label
 
 
 def test_what_a_feature_says_itself_is_kept(read: Read) -> None:
@@ -259,10 +266,14 @@ def test_snapshots_are_told_by_patterns_of_names_or_columns(read: Read) -> None:
     assert [(one.limit_sign, one.release_sign) for one in mapped] == [("-", "+"), ("x", "+"), ("0", "0")]
 
 
-def test_a_sign_that_a_feature_gives_wins_over_the_snapshots(read: Read) -> None:
-    features = ({"name": "a", "limit_sign": "+"}, {"name": "b", "release_sign": "x"})
+def test_snapshots_say_what_a_model_sees_and_signs_which_way_it_pushes(read: Read) -> None:
+    features = ({"name": "a", "limit_sign": "+"}, {"name": "b", "limit_sign": "+", "release_sign": "x"})
     mapped = read(short(*features, snapshots={"limit": ["b"], "release": ["*"]})).features
-    assert [(one.limit_sign, one.release_sign) for one in mapped] == [("+", "0"), ("0", "x")]
+    assert [(one.limit_sign, one.release_sign) for one in mapped] == [("x", "0"), ("+", "x")]
+
+
+def test_the_unit_currency_is_the_mappings(read: Read) -> None:
+    assert read(short({"name": "late", "sign": "+", "unit": "currency"})).features[0].unit == "TWD"
 
 
 def test_a_kept_mapping_read_again_is_the_same(read: Read) -> None:
