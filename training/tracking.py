@@ -39,6 +39,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import CallError  # noqa: E402
+from data.lock import alone  # noqa: E402
 from data.spreadsheets import frame_csv  # noqa: E402
 from training import home as layout  # noqa: E402
 from training.descriptions import DECISION_DESCRIPTION, NAME_DESCRIPTIONS  # noqa: E402
@@ -105,7 +106,7 @@ class Store:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             # Two processes that create MLflow's tables at the same time break the database for good.
-            with _alone_in(self.home):
+            with alone(self.home / ".mlflow.lock"):
                 if not self.chosen:
                     _prepare_database(self.home)
                 # MLflow would try for four minutes before it says that a server isn't there.
@@ -518,17 +519,6 @@ def _known_warnings_silenced() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
         # An example would be a borrower; what a row holds the signature says.
         warnings.filterwarnings("ignore", message=".*An input example was not provided")
-        yield
-
-
-@contextmanager
-def _alone_in(home: Path) -> Iterator[None]:
-    """Holds the home's lock; waits two minutes for it.
-
-    An exclusive sqlite transaction is a file lock that works on every system and ends with its process.
-    """
-    with closing(sqlite3.connect(home / ".mlflow.lock", timeout=120, isolation_level=None)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
         yield
 
 

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from data.book import Book
 from data.errors import CallError, DataFault
+from data.lock import alone
 from features.catalogue import catalogue_of
 from features.matrix import Matrix
 from models.boosted import Floats
@@ -192,16 +193,16 @@ def open_study(database: Path, search: Search, random_trials: int) -> Iterator[o
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     database.parent.mkdir(parents=True, exist_ok=True)
     lock = database.with_name(f".{search.named}.lock")
-    # An exclusive sqlite transaction is a file lock that works on every system and ends with its process.
-    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as held:
+    with ExitStack() as held:
         try:
-            held.execute("BEGIN EXCLUSIVE")
+            held.enter_context(alone(lock, patience=0))
         except sqlite3.OperationalError:
             raise CallError(
                 f"another process is tuning this model on this book with the same space in {database.parent}; "
                 "wait for it, or give another --home."
             ) from None
-        with _alone_with(database):
+        # Two processes that make its tables at once would break it.
+        with alone(database.with_name(f".{database.name}.lock")):
             storage = optuna.storages.RDBStorage(f"sqlite:///{database.as_posix()}")
         study = optuna.create_study(
             study_name=search.named,
@@ -431,12 +432,3 @@ def _distribution(one: RangeParameters) -> optuna.distributions.BaseDistribution
 def _rounded(value: float) -> float:
     """Three significant digits, as people write parameters; whole numbers as they are."""
     return value if isinstance(value, int) else float(f"{value:.3g}")
-
-
-@contextmanager
-def _alone_with(database: Path) -> Iterator[None]:
-    """Holds the lock of a database while its tables are made: two processes at once would break it."""
-    lock = database.with_name(f".{database.name}.lock")
-    with closing(sqlite3.connect(lock, timeout=120, isolation_level=None)) as held:
-        held.execute("BEGIN EXCLUSIVE")
-        yield
