@@ -11,6 +11,7 @@ from stages.limits import about_limits, ask_for_limits, day_of, to_ask_again
 from stages.models import cohorts, fit_limit, fit_release, judge, score_requests, score_reviews, way_to_grow
 from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
+from stages.readiness import notes_of
 from stages.scored_book import ScoredBook, scored_book
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
@@ -41,6 +42,7 @@ __all__ = [
     "model_cards",
     "monitor",
     "named_models",
+    "notes_of",
     "open_verified",
     "refuse_foreign_explanation",
     "require_simulated",

@@ -189,6 +189,24 @@ class CardParameters(Parameters):
     values: Annotated[int, Field(ge=2, le=100)]
 
 
+class ReadinessParameters(Parameters):
+    """From where on a check tells of a feature or an attribute (`training.readiness`).
+
+    Attributes:
+        leak_auc: AUC with which a feature alone tells good from bad.
+        proxy_auc: AUC with which the features tell a protected group.
+        proxy_rows: Borrowers of a group, in either half, below which it is not tried.
+        psi: Stability index of a feature between training and the period that is judged.
+        rows: Most rows on which leaks and proxies are looked for, spread evenly over all.
+    """
+
+    leak_auc: Annotated[float, Field(gt=0.5, le=1)]
+    proxy_auc: Annotated[float, Field(gt=0.5, le=1)]
+    proxy_rows: Annotated[int, Field(ge=1)]
+    psi: Annotated[float, Field(gt=0)]
+    rows: Annotated[int, Field(ge=100)]
+
+
 class TrainingParameters(Parameters):
     """All parameters of the folder `training`."""
 
@@ -200,6 +218,7 @@ class TrainingParameters(Parameters):
     distributed: DistributedParameters
     tuning: TuningParameters
     cards: CardParameters
+    readiness: ReadinessParameters
 
 
 class BenchmarkParameters(Parameters):
