@@ -1,4 +1,4 @@
-"""Protected attributes of a book's borrowers, for the fairness check alone: no feature, no model reads them."""
+"""Protected attributes of a book's borrowers, for checks of fairness and proxies alone: no feature, no model of a book reads them."""
 
 from __future__ import annotations
 

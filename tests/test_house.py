@@ -308,9 +308,9 @@ def test_the_state_of_the_world_is_known_to_the_evaluation_alone() -> None:
     }
 
 
-def test_protected_attributes_are_read_for_the_fairness_check_alone() -> None:
+def test_protected_attributes_are_read_for_checks_of_fairness_and_proxies_alone() -> None:
     knowing = {m for m, source in SOURCES.items() if "data.protected" in source and m != "data/protected.py"}
-    assert knowing == {"stages/answers.py", "stages/promoting.py"}
+    assert knowing == {"stages/answers.py", "stages/promoting.py", "stages/readiness.py"}
 
 
 def test_prose_on_ground_truth_is_no_reading() -> None:
