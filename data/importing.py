@@ -30,7 +30,9 @@ from data.table_form import NotNumbers, TableFile
 FILE_DIGEST = "file_sha256"
 """Under this name the manifest's mapping holds the sha256 of the imported file."""
 MOST_VALUES: Final = 400_000_000
-"""Values of all features and clients that a flat book holds at most, since it lies in memory as a whole: 1.6 GB."""
+"""Values of four bytes that a flat book holds at most, since it lies in memory as a whole: 1.6 GB."""
+_BESIDES: Final = 11
+"""Values of four bytes that are held of each client besides the features: ids, limit, amount, outcome."""
 MOST_LETTERS: Final = 200
 """Letters of an id or of a category at most."""
 _TRIES: Final = 8
@@ -120,7 +122,7 @@ def _columns(source: TableFile, mapping: BookMapping, numbers: frozenset[str]) -
 
 
 def _refuse_large(source: TableFile, mapping: BookMapping, rows: int) -> None:
-    most = MOST_VALUES // len(mapping.features)
+    most = MOST_VALUES // (len(mapping.features) + _BESIDES)
     if rows > most:
         raise DataFault(
             f"{source.path} has more than {most:,} rows, and with {len(mapping.features)} features a book in one piece "

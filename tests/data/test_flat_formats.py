@@ -252,7 +252,7 @@ def test_a_parquet_file_says_itself_how_many_rows_it_has_so_none_is_read(
     take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs of equal values take next to no room in a file, so its size tells nothing."""
-    monkeypatch.setattr(importing, "MOST_VALUES", 1_000_000)
+    monkeypatch.setattr(importing, "MOST_VALUES", 6_500_000)
     monkeypatch.setattr(parquet_files.ParquetFile, "parts", None)
     none = pa.array(np.zeros(600_000, int))
     columns = {name: pa.array([f"{value}"]).take(none) for name, value in TABLE.iloc[0].items()}
