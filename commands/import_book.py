@@ -40,6 +40,7 @@ def import_book(
     from data import importing
     from data.event_import import import_events
     from data.event_mapping import EventMapping, read_either
+    from features.catalogue import catalogue_of_events
 
     console = common.console
     if suggest is not None:
@@ -57,6 +58,7 @@ def import_book(
     told = read_either(mapping)
     with console.step(f"Importing {file.name}") as move:
         if isinstance(told, EventMapping):
+            catalogue_of_events(told.model_dump(mode="json"))
             size = settings_of(common).blocks.size
             book = import_events(told, file, out, size, console.track(move))
         else:

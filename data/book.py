@@ -106,7 +106,13 @@ class Book:
             "seed": manifest.seed,
             "borrowers": manifest.rows["borrowers"],
             "currency": self.currency,
-        }
+        } | ({"streams": self.stream_labels} if self.stream_labels else {})
+
+    @property
+    def stream_labels(self) -> dict[str, list[str]]:
+        """What streams of the lender's own are called, in English and in Chinese."""
+        told = (self.manifest.mapping or {}).get("streams", {})
+        return {name: list(stream["label"]) for name, stream in sorted(told.items()) if stream["label"]}
 
     @property
     def ancestors(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data.errors import DataFault
 from data.event_mapping import Cell
 from data.flat_file import FlatFile
+from data.table_rules import FIRST_DAY, LAST_DAY
 
 ISO = "%Y-%m-%d"
 UNKNOWN = "unknown"
@@ -21,6 +22,7 @@ UNKNOWN = "unknown"
 
 _TRUTH = dict.fromkeys(("true", "1", "yes", "y"), "true") | dict.fromkeys(("false", "0", "no", "n"), "false")
 _NO_DAY = np.iinfo(np.int32).min
+_FIRST, _LAST = (int(day.astype(np.int64)) for day in (FIRST_DAY, LAST_DAY))
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,12 @@ class CellReader:
             raise DataFault(
                 f"{self.part.cell(column, row)}, which is no date as {form}; correct it there, or say under `dates` in "
                 "the mapping how dates are written."
+            )
+        far = (found < _FIRST) | (found > _LAST)
+        if far.any():
+            raise DataFault(
+                f"{self.part.cell(column, int(far.argmax()))}, but a book holds days from 1950 to 2199; correct it "
+                "there, or leave the row out."
             )
         return pa.array(found)
 

@@ -22,6 +22,9 @@ from data.schema import STREAMS, Table
 
 MAPPING = "mapping.yaml"
 
+_BY_REGION = ("region", "policy_version")
+"""Columns that policy and market have in a book, whether the files told them or not."""
+
 _HEAD = """\
 # How the files beside this one become a dated book: releasegap import {name} . --out BOOK
 # Every line under `columns` reads `column of the book: column of the file`; see docs/event_files.md.
@@ -81,6 +84,14 @@ def _write(book: Book, table: Table, path: Path) -> None:
             file.write_table(rows.select(schema.names).cast(schema))
 
 
+def _is_told(mapping: Mapping[str, Any], table: str, column: str) -> bool:
+    """Whether a column holds what a lender's files told, and not what stands for what they did not tell."""
+    if not mapping or table not in ("borrowers", "policy", "market"):
+        return True
+    told = {name for source in mapping[table] for name in source["columns"]}
+    return column in told or (table != "borrowers" and bool(told) and column in _BY_REGION)
+
+
 def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
     manifest = book.manifest
     told = dict(manifest.mapping or {}) if is_of_events(manifest.mapping) else {}
@@ -98,8 +109,9 @@ def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
         rules = rules_of(book)
         said["limit_rules"] = rules.model_dump(mode="json")
     for name, table in tables.items():
-        if not name.startswith("observations/"):
-            said[name] = {"files": file_of(name), "columns": {column: column for column in table.columns}}
+        kept = [column for column in table.columns if _is_told(told, name, column)]
+        if kept and not name.startswith("observations/"):
+            said[name] = {"files": file_of(name), "columns": {column: column for column in kept}}
     said["streams"] = {}
     for name, table in tables.items():
         stream = name.removeprefix("observations/")
@@ -107,8 +119,8 @@ def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
             columns = {column: column for column in (*table.columns, SEQUENCE)}
             source: dict[str, Any] = {"sources": {"files": file_of(name), "columns": columns}}
             if stream not in STREAMS:
-                kept = told["streams"][stream]
-                source = {key: kept[key] for key in ("label", "limit_refresh")} | source
+                own = told["streams"][stream]
+                source = {key: own[key] for key in ("label", "limit_refresh")} | source
             said["streams"][stream] = source
     if told.get("features"):
         said["features"] = [

@@ -17,7 +17,6 @@ from data.event_cells import CellReader
 from data.event_mapping import DECISION, SEQUENCE, EventMapping, Source
 from data.flat_file import FlatFile, flat_file_parts, open_flat_file
 from data.schema import DATED_TABLES, Table
-from data.table_form import Form
 
 FILE, ROW = "_file", "_row"
 """Columns of rows that are on their way into a book: the file (by its number) and row from which they come."""
@@ -62,7 +61,9 @@ class EventFiles:
         schema = self.schema(name)
         for number in self.of.get(name, ()):
             file = self.files[number]
-            for part in flat_file_parts(file.path, file.source.wanted, self.mapping.missing):
+            for part in flat_file_parts(
+                file.path, file.source.wanted, self.mapping.missing, file.source.form
+            ):
                 rows = self._rows(name, table, file.source, part, number)
                 yield pa.table({field.name: rows[field.name] for field in schema}, schema=schema)
 
@@ -91,7 +92,7 @@ class EventFiles:
     def place(self, file: int, row: int) -> str:
         """Names a row of a file."""
         source = self.files[file]
-        return open_flat_file(source.path, Form(), source.source.wanted).place(row)
+        return open_flat_file(source.path, source.source.form, source.source.wanted).place(row)
 
     def column(self, file: int, name: str) -> str:
         """What a file calls a column of the book; the book's own name where it has none."""

@@ -23,7 +23,7 @@ from data.event_block import BlockMaker, Written, book_column
 from data.event_cells import UNKNOWN
 from data.event_files import FILE, ROW, EventFiles, found
 from data.event_ids import Ids, all_whole, first_again, numbered
-from data.event_mapping import EventMapping
+from data.event_mapping import REGIONS, EventMapping
 from data.event_policy import Regions, market_of_none, month_of, month_of_day, monthly, outages
 from data.months import month_ordinal
 from data.schema import DATED_TABLES
@@ -94,7 +94,9 @@ def import_events(
                 first_month=first,
                 months=calendar.months,
                 parameters={} if rules is None else {"limit_reviews": rules.model_dump(mode="json")},
-                mapping=mapping.model_dump(mode="json") | {FILES_DIGEST: files.digests()},
+                mapping=mapping.model_dump(mode="json")
+                | {FILES_DIGEST: files.digests()}
+                | ({} if laid.regions.whole else {REGIONS: laid.regions.names}),
             )
         )
     return open_book(out)

@@ -12,9 +12,23 @@ import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from data.errors import CallError
-from data.mapping import BookMapping, Code, Column, Currency, Label, Meaning, Name, mapping_of, mapping_text
+from data.mapping import (
+    RESERVED,
+    BookMapping,
+    Code,
+    Column,
+    Currency,
+    Delimiter,
+    Encoding,
+    Label,
+    Meaning,
+    Name,
+    mapping_of,
+    mapping_text,
+)
 from data.parameters import Parameters, read_parameters
 from data.schema import DATED_TABLES, STREAMS, Table
+from data.table_form import Form
 from data.yaml_tree import parse
 
 KIND = "events"
@@ -22,6 +36,9 @@ KIND = "events"
 
 SEQUENCE = "sequence"
 """Column of any table that orders the rows of a borrower and day; it is not kept."""
+
+REGIONS = "regions"
+"""Under this name a manifest's mapping holds what the files call each region, where these are no numbers."""
 
 ROWS = ("borrowers", "limit_reviews", "draw_requests", "decisions", "outcomes", "policy", "market", "outages")
 """What a mapping tells of besides streams; decisions may stand in files of their own."""
@@ -40,6 +57,12 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "outages": ("stream", "from_on", "until_on"),
 }
 _EVENT: Final = {"borrower_id": pa.int64(), "occurred_on": pa.date32(), "visible_on": pa.date32()}
+_CAPPED: Final = {
+    "cap_debt_service": ("own_ledger", "bureau", "income_assets"),
+    "cap_lenders": ("bureau",),
+    "cap_enquiries": ("bureau",),
+}
+"""Caps of a policy and the streams that tell what they cap."""
 _TAKEN: Final = (*STREAMS, "flat", "request", "context")
 
 HOUSE_TABLES = tuple(name for name in DATED_TABLES if not name.startswith("observations/"))
@@ -123,11 +146,24 @@ class Source(Parameters):
         columns: By column of the book's table, where it comes from.
         lag_days: Days from an event to the day on which it was known, where no column says that day: one number, or
             one for each kind of event.
+        encoding: Of a CSV file's text; UTF-8 where not said.
+        delimiter: Between a CSV file's cells; guessed where not said.
+        decimal: Mark before the decimals in a CSV file; a point where not said.
+        sheet: Name of the sheet of an Excel workbook; its only one where not said.
     """
 
     files: Annotated[tuple[Column, ...], BeforeValidator(_several), Field(min_length=1)]
     columns: Annotated[dict[Name, Cell], Field(min_length=1)]
     lag_days: Days | dict[Word, Days] | None = None
+    encoding: Encoding | None = None
+    delimiter: Delimiter | None = None
+    decimal: Literal[".", ","] | None = None
+    sheet: Label | None = None
+
+    @property
+    def form(self) -> Form:
+        """How the files are to be read."""
+        return Form(self.encoding or "utf-8", self.delimiter, self.decimal or ".", self.sheet)
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -308,9 +344,24 @@ class EventMapping(Parameters):
                 raise ValueError(f"{name} is a name of the project's own; give the stream another")
         names = [feature.name for feature in self.features]
         for feature in self.features:
+            if feature.name in RESERVED:
+                raise ValueError(
+                    f"the name {feature.name!r} is kept for the project's own columns; choose another"
+                )
             if names.count(feature.name) > 1:
                 raise ValueError(f"the name {feature.name!r} stands twice among features; keep one")
             self._hold_feature(feature)
+        return self
+
+    @model_validator(mode="after")
+    def _caps_that_can_be_held(self) -> Self:
+        for source in self.policy:
+            for cap, streams in _CAPPED.items():
+                lacking = [stream for stream in streams if stream not in self.streams]
+                if cap in source.columns and lacking:
+                    raise ValueError(
+                        f"policy has {cap}, but nothing under `streams` tells {' and '.join(lacking)}; it needs it"
+                    )
         return self
 
     def _required(self, name: str) -> tuple[str, ...]:
@@ -421,6 +472,14 @@ def streams_of_book(mapping: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The streams of a dated book: the project's own, then those of its lender."""
     told = mapping.get("streams", {}) if mapping is not None and is_of_events(mapping) else {}
     return (*STREAMS, *sorted(name for name in told if name not in STREAMS))
+
+
+def streams_told(mapping: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Those of the streams of a dated book that its mapping tells anything of; all of a simulated one."""
+    streams = streams_of_book(mapping)
+    if mapping is None or not is_of_events(mapping):
+        return streams
+    return tuple(name for name in streams if name in mapping["streams"])
 
 
 def _tables_of(mapping: EventMapping) -> dict[str, Table]:

@@ -16,11 +16,8 @@ from data.errors import DataFault
 from data.event_files import FILE, ROW, EventFiles
 from data.event_ids import all_whole
 from data.months import month_ordinal
-from data.schema import DATED_TABLES
+from data.schema import DATED_TABLES, NO_CAP
 from data.table_rules import row_findings
-
-NO_CAP = np.iinfo(np.int16).max
-"""Stands for a cap that a lender does not have: nothing exceeds it."""
 
 _MOST_REGIONS = 127
 _WITHOUT: Mapping[str, Any] = {
@@ -51,6 +48,11 @@ class Regions:
                 "`values` in the mapping that put them together."
             )
         return cls({word: number for number, word in enumerate(words)}, False)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the files call each region, by its number as text."""
+        return {str(number): text for text, number in self.numbers.items()}
 
     def number(self, text: str) -> int | None:
         """The number of a region; None where no borrower lives there and it is no number itself."""

@@ -1,13 +1,15 @@
-"""Protected attributes of a book's borrowers, for checks of fairness and proxies alone: no feature, no model of a book reads them."""
+"""Protected attributes of borrowers, for checks of fairness and proxies alone: no feature, no model reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from data.book import Book
+from data.event_mapping import REGIONS, is_of_events
 
 DATED = ("gender", "age", "marital_status", "region")
 """Those of a dated book."""
@@ -33,7 +35,10 @@ class ProtectedAttributes:
 
 def protected_attributes(book: Book) -> ProtectedAttributes:
     """The protected attributes that a book records; none where its mapping names none."""
-    named = (book.manifest.mapping or {}).get("protected", [])
+    mapping = book.manifest.mapping or {}
+    if is_of_events(mapping):
+        return _of_events(book, mapping)
+    named = mapping.get("protected", [])
     names = DATED if book.dated else tuple(one["name"] for one in named)
     values = book.whole("borrowers", ["borrower_id", *names])
     return ProtectedAttributes(
@@ -44,4 +49,17 @@ def protected_attributes(book: Book) -> ProtectedAttributes:
             for one in named
             if one.get("groups")
         },
+    )
+
+
+def _of_events(book: Book, mapping: Mapping[str, Any]) -> ProtectedAttributes:
+    """Those that a lender's files tell; regions by the names that the files write."""
+    told = {column for source in mapping["borrowers"] for column in source["columns"]}
+    names = [name for name in DATED if name in told]
+    values = book.whole("borrowers", ["borrower_id", *names])
+    regions = {number: [text, text] for number, text in mapping.get(REGIONS, {}).items()}
+    return ProtectedAttributes(
+        values=values.astype({"region": str} if "region" in names else {}),
+        labels={},
+        groups={"region": regions} if regions else {},
     )

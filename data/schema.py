@@ -11,6 +11,9 @@ _DATE = pa.date32()
 _RMB = pa.float32()
 _WORD = pa.dictionary(pa.int8(), pa.string())
 
+NO_CAP = 32_767
+"""Stands for a cap that a lender does not have: the largest that a count can be, which nothing exceeds."""
+
 STREAMS = ("own_ledger", "bureau", "agency", "income_assets", "consumption", "device_social")
 
 

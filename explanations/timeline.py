@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
 from data.months import to_days
+from features.declared import declared_in
 from features.readers import read_as_of
 from features.reread import requests_by_block
-from features.streams import Stream, read_days
+from features.stream import Stream
+from features.streams import read_days
 from features.windows import Days
 
 KINDS = ("stale", "review", "late", "between", "request", "unseen")
@@ -82,7 +84,8 @@ class _Telling:
         reviewed, asked = to_days(favoured), to_days(cases["requested_on"])
         observed = read_days(self.book, block, ids)
         position = np.searchsorted(ids, owner)
-        rows = _observed(observed, position, reviewed, asked)
+        read = read_as_of("limit", reviewed, declared_in(self.book).refresh)
+        rows = _observed(observed, position, read, reviewed, asked)
         decisions = [
             pd.DataFrame({"case": np.arange(len(cases)), "on": days, "since": days, "kind": kind})
             for kind, days in (("review", reviewed), ("request", asked))
@@ -93,10 +96,13 @@ class _Telling:
 
 
 def _observed(
-    observed: Mapping[str, Stream], position: NDArray[np.int64], reviewed: Days, asked: Days
+    observed: Mapping[str, Stream],
+    position: NDArray[np.int64],
+    read: Mapping[str, Days],
+    reviewed: Days,
+    asked: Days,
 ) -> pd.DataFrame:
     """By case (borrower's position, day of its review, day of its request), stream and kind what is to be told."""
-    read = read_as_of("limit", reviewed)
     parts = []
     for stream, part in observed.items():
         case, event = part.events.of_each(position)

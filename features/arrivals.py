@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine, Track, untracked
 from data.book import Book
+from data.event_mapping import streams_told
 from data.months import to_days
 from data.sampling import spread_blocks
-from data.schema import STREAMS
 
 _LONGEST = 1095
 """Days; longer delays are told as so many."""
@@ -50,7 +50,7 @@ def arrivals(
         stream: _told(
             np.sum([part[stream][0] for part in parts], axis=0), max(part[stream][1] for part in parts), last
         )
-        for stream in STREAMS
+        for stream in reading.streams
     }
 
 
@@ -60,9 +60,13 @@ class _Reading:
     first: int
     last: int
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        return streams_told(self.book.manifest.mapping)
+
     def of_block(self, block: int) -> dict[str, tuple[Counts, int]]:
         """By stream: rows that arrived by their delay, and the last day on which any did (before all days, if none)."""
-        return {stream: self._of_stream(stream, block) for stream in STREAMS}
+        return {stream: self._of_stream(stream, block) for stream in self.streams}
 
     def _of_stream(self, stream: str, block: int) -> tuple[Counts, int]:
         rows = self.book.table(f"observations/{stream}", block, ["occurred_on", "visible_on"])

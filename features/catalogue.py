@@ -13,6 +13,7 @@ from typing import Any
 
 from data.book import Book
 from data.errors import CallError, DataFault
+from data.event_mapping import is_of_events
 
 PROTECTED = ("gender", "age", "region", "marital_status")
 """Columns of a dated book that serve fairness checks alone and are never features."""
@@ -143,19 +144,68 @@ def own_catalogue() -> Catalogue:
 
 
 def catalogue_of(book: Book) -> Catalogue:
-    """The catalogue of a book: the project's own for dated books, the mapping's for imported ones.
+    """The catalogue of a book: the project's own for dated books, with what a mapping declares; else the mapping's.
 
     Raises:
         DataFault: The book is imported, but its mapping names no features.
     """
     if book.dated:
-        return own_catalogue()
+        told = book.manifest.mapping
+        return catalogue_of_events(told) if told is not None and is_of_events(told) else own_catalogue()
     mapped = (book.manifest.mapping or {}).get("features")
     if not mapped:
         raise DataFault(
             f"The mapping in {book.path} names no features; import the file again with one that does."
         )
     return Catalogue(tuple(_imported(said) for said in mapped))
+
+
+def catalogue_of_events(mapping: Mapping[str, Any]) -> Catalogue:
+    """The project's own features of the streams that a mapping of events tells, then those that it declares.
+
+    Args:
+        mapping: The mapping as a manifest holds it.
+
+    Raises:
+        CallError: It declares a feature under a name of the project's own.
+    """
+    told = {*mapping["streams"], *(["market"] if mapping["market"] else [])}
+    own = [feature for feature in own_catalogue().features if _needs(feature) <= told]
+    declared = []
+    for said in mapping["features"]:
+        if said["name"] in own_catalogue():
+            raise CallError(
+                f"The mapping declares a feature {said['name']!r}, which is the name of one of the project's own; "
+                "choose another."
+            )
+        parts = [said[part]["days"] for part in ("above", "below") if said[part]] or [said["days"]]
+        window = "/".join(dict.fromkeys("life" if days is None else f"{days}d" for days in parts))
+        declared.append(_imported({**said, "window": window}))
+    return (
+        Catalogue((*own, *declared))
+        if len(own) < len(own_catalogue().features) or declared
+        else own_catalogue()
+    )
+
+
+def _needs(feature: Feature) -> set[str]:
+    """What a book must tell so that a feature of the project's own can be computed."""
+    if feature.name in _NEEDS:
+        return set(_NEEDS[feature.name])
+    return {"market"} if feature.stream == "context" else {feature.stream} - {"request"}
+
+
+_LEDGER, _BUREAU, _INCOME, _SPENT = "own_ledger", "bureau", "income_assets", "consumption"
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("account_age", "days_since_limit_review", "limit_change_90d", "policy_regime"), ()),
+    "own_balance_to_income": (_LEDGER, _INCOME),
+    "monthly_obligation": (_LEDGER, _BUREAU),
+    **dict.fromkeys(("dti_ratio", "dti_after_draw"), (_LEDGER, _BUREAU, _INCOME)),
+    "cash_buffer": (_INCOME, _SPENT),
+    "spend_income_ratio_3m": (_SPENT, _INCOME),
+    "amount_to_income": (_INCOME,),
+}
+"""What features need that are read of several streams, or of none."""
 
 
 def _imported(said: Mapping[str, Any]) -> Feature:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import DAYS_A_MONTH, days_of, own_catalogue
 from features.parameters import FeatureParameters
-from features.streams import Stream
+from features.stream import Stream
 from features.windows import EVER, Days, Events, Values, latest, window
 
 

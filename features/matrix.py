@@ -16,7 +16,7 @@ from data.book import Book
 from data.errors import DataFault
 from data.limit_rules import recorded_slip, rules_of, tells_rules
 from data.months import month_index, to_days
-from features.catalogue import catalogue_of, own_catalogue
+from features.catalogue import catalogue_of
 from features.context import context
 from features.parameters import FeatureParameters
 from features.snapshots import Snapshot, request_features, snapshot
@@ -97,16 +97,17 @@ def request_rows(
     keys = pd.concat([keys, _reviews_in_force(book, block, requests)], axis=1)
     keys["balance"] = seen.balance
     keys["available"] = keys["limit_after"] - keys["balance"]
-    return Matrix(keys, request_values(seen, requests, parameters), catalogue_of(book).release)
+    release = catalogue_of(book).release
+    return Matrix(keys, request_values(seen, requests, parameters, release), release)
 
 
 def request_values(
-    seen: Snapshot, requests: pd.DataFrame, parameters: FeatureParameters
+    seen: Snapshot, requests: pd.DataFrame, parameters: FeatureParameters, release: tuple[str, ...]
 ) -> NDArray[np.float32]:
-    """The release model's columns of snapshots for the amount and term of each request (of a dated book)."""
+    """The release model's columns (`release`) of snapshots for the amount and term of each request."""
     amount, term = (requests[column].to_numpy(np.float32) for column in ("amount", "term"))
     by_name = seen.features | request_features(seen, amount, term, parameters)
-    return _filled(by_name, own_catalogue().release)
+    return _filled(by_name, release)
 
 
 def limit_rows(
@@ -124,13 +125,14 @@ def limit_rows(
     at = streams.positions(rows["borrower_id"].to_numpy())
     dates = to_days(rows[date])
     seen = snapshot(streams, at, dates, "limit", parameters, refreshed)
-    values = limit_values(seen, context(book, streams.region[at], dates))
-    return Matrix(_placed(rows, date, book, streams, at), values, catalogue_of(book).limit)
+    limit = catalogue_of(book).limit
+    values = limit_values(seen, context(book, streams.region[at], dates), limit)
+    return Matrix(_placed(rows, date, book, streams, at), values, limit)
 
 
-def limit_values(seen: Snapshot, around: Mapping[str, Values]) -> NDArray[np.float32]:
-    """The limit model's columns of snapshots with the features of their context (of a dated book)."""
-    return _filled({**seen.features, **around}, own_catalogue().limit)
+def limit_values(seen: Snapshot, around: Mapping[str, Values], limit: tuple[str, ...]) -> NDArray[np.float32]:
+    """The limit model's columns (`limit`) of snapshots with the features of their context (of a dated book)."""
+    return _filled({**seen.features, **around}, limit)
 
 
 def whole_matrices(

@@ -9,7 +9,7 @@ from numpy import int64
 from numpy.typing import NDArray
 
 from features.catalogue import days_of
-from features.streams import Stream
+from features.stream import Stream
 from features.windows import Days, Latest, Values, ends, latest
 
 

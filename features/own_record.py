@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from features.catalogue import DAYS_A_MONTH, own_catalogue
 from features.ratios import ratio
 from features.readers import Reader
-from features.streams import Stream, Streams
+from features.stream import Stream
+from features.streams import Streams
 from features.windows import EVER, Days, Latest, Values, latest, window
 
 

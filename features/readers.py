@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ MONTHLY = ("income_assets", "consumption")
 WEEKLY = ("device_social",)
 
 
-def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
+def read_as_of(reader: Reader, dates: Days, refresh: Mapping[str, str] | None = None) -> dict[str, Days]:
     """The day, on or before the date, as of which a reader sees each stream.
 
     The release reader sees all streams as of the date itself. The limit reader sees income, assets and
@@ -25,12 +26,16 @@ def read_as_of(reader: Reader, dates: Days) -> dict[str, Days]:
     Args:
         reader: Who reads.
         dates: Days on which it reads.
+        refresh: How often the limit reader refreshes streams of a lender's own (daily, weekly, monthly), by stream.
     """
+    others = dict(refresh or {})
     if reader == "release":
-        return dict.fromkeys(STREAMS, dates)
+        return dict.fromkeys((*STREAMS, *others), dates)
     monthly = dict.fromkeys(MONTHLY, _month_starts(dates))
     weekly = dict.fromkeys(WEEKLY, _last_mondays(dates))
-    return dict.fromkeys(STREAMS, dates) | monthly | weekly
+    of = {"daily": lambda days: days, "weekly": _last_mondays, "monthly": _month_starts}
+    own = {stream: of[how](dates) for stream, how in others.items()}
+    return dict.fromkeys(STREAMS, dates) | monthly | weekly | own
 
 
 def _month_starts(dates: Days) -> Days:

@@ -10,14 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.event_mapping import streams_told
 from data.months import to_days
-from data.schema import STREAMS
+from features.catalogue import catalogue_of
 from features.context import context
 from features.matrix import Matrix, limit_rows, limit_values, plain, request_rows, request_values
 from features.parameters import FeatureParameters
 from features.snapshots import Reading, joined, readings
-from features.streams import Stream, read_streams
-from features.windows import Days, Values
+from features.stream import Stream
+from features.streams import read_streams
+from features.windows import Values
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ def reread_block(
     seen = read_streams(book, block, requests["borrower_id"].to_numpy())
     to_limit = replace(seen, observed=seen.observed | dict(instead or {}))
     fresh, fresh_to_limit = seen.up_to_date(), to_limit.up_to_date()
-    today, then = all_as_of(requests["requested_on"]), all_as_of(reviews["reviewed_on"])
+    today, then = (
+        dict.fromkeys(seen.observed, to_days(dates))
+        for dates in (requests["requested_on"], reviews["reviewed_on"])
+    )
     on_request = limit_rows(book, fresh_to_limit, requests, "requested_on", parameters, today)
     found = []
     for up_to_date in ways:
@@ -143,20 +148,21 @@ def refreshed_snapshots(
     requests = requests.assign(region=seen.region[at])
     asked_on, favoured_on = to_days(requests["requested_on"]), to_days(rows["favoured_on"])
     around = context(book, seen.region[at], favoured_on)
+    catalogue = catalogue_of(book)
 
     def favoured(asked: dict[str, Reading], reviewed: dict[str, Reading]) -> Favoured:
         snapshot = joined(asked, parameters)
         return Favoured(
             requests,
-            request_values(snapshot, requests, parameters),
-            limit_values(joined(reviewed, parameters), around),
+            request_values(snapshot, requests, parameters, catalogue.release),
+            limit_values(joined(reviewed, parameters), around, catalogue.limit),
             snapshot.balance,
         )
 
     asked = readings(seen, at, asked_on, "release", parameters)
     reviewed = readings(seen, at, favoured_on, "limit", parameters)
     yield None, favoured(asked, reviewed)
-    for stream in STREAMS:
+    for stream in streams_told(book.manifest.mapping):
         fresh, of, today = seen.up_to_date((stream,)), (stream,), {stream: asked_on}
         yield (
             stream,
@@ -171,11 +177,6 @@ def requests_of(book: Book, block: int, request_ids: NDArray[np.int64]) -> pd.Da
     """Some requests of a block, in its order."""
     requests = plain(book.table("draw_requests", block))
     return requests[requests["request_id"].isin(request_ids)].reset_index(drop=True)
-
-
-def all_as_of(dates: pd.Series) -> dict[str, Days]:
-    """All streams as of these days."""
-    return dict.fromkeys(STREAMS, to_days(dates))
 
 
 def _joined(parts: list[Matrix]) -> Matrix:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.schema import STREAMS
 from features.credit import agency, bureau
+from features.declared import declared_features
 from features.devices import devices
 from features.income import income
 from features.monthly_rows import MonthlyRows
@@ -87,10 +87,10 @@ def readings(
     reader: Reader,
     parameters: FeatureParameters,
     refreshed: Mapping[str, Days] | None = None,
-    of: Collection[str] = STREAMS,
+    of: Collection[str] | None = None,
 ) -> dict[str, Reading]:
     """What a reader saw of each stream, or of some alone (`of`); see `snapshot`."""
-    days = read_as_of(reader, dates) | dict(refreshed or {})
+    days = read_as_of(reader, dates, streams.declared.refresh) | dict(refreshed or {})
     # A review goes on with what its last refresh brought; only a release needs the stream on that day.
     dark = {stream: (reader == "release") & streams.dark(stream, days[stream]) for stream in days}
 
@@ -132,14 +132,17 @@ def readings(
     }
 
     def shown(stream: str) -> Reading:
-        read = each[stream]()
+        read = each[stream]() if stream in each else Reading({}, {})
+        declared = declared_features(
+            streams.declared.of(stream), streams.observed[stream], borrowers, days[stream]
+        )
         features, amounts = (
             {name: lit(stream, values) for name, values in part.items()}
-            for part in (read.features, read.amounts)
+            for part in (read.features | declared, read.amounts)
         )
         return Reading(features, amounts)
 
-    return {stream: shown(stream) for stream in each if stream in of}
+    return {stream: shown(stream) for stream in streams.observed if of is None or stream in of}
 
 
 def taken(seen: Snapshot, at: NDArray[np.int64]) -> Snapshot:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from data.schema import STREAMS
 from features.catalogue import own_catalogue
 from features.parameters import FeatureParameters
 from features.readers import MONTHLY, WEEKLY
 from features.snapshots import Reading, readings
-from features.streams import Stream, Streams
+from features.stream import Stream
+from features.streams import Streams
 from features.windows import Days, Events, Values
 
 
@@ -49,7 +49,8 @@ def standing_readings(
             parts.append(today)
             continue
         then = readings(known, each, dates + np.int32(days), "release", parameters, held)
-        parts.append({stream: _standing(today[stream], then[stream]) for stream in then})
+        free = streams.declared.free
+        parts.append({stream: _standing(today[stream], then[stream], free) for stream in then})
     return {stream: _end_to_end([part[stream] for part in parts]) for stream in today}
 
 
@@ -70,7 +71,8 @@ def known_by(streams: Streams, borrowers: NDArray[np.int64], dates: Days) -> Str
         opened=streams.opened[borrowers],
         region=streams.region[borrowers],
         reviews=known(streams.reviews),
-        observed={stream: known(streams.observed[stream]) for stream in STREAMS},
+        observed={stream: known(part) for stream, part in streams.observed.items()},
+        declared=streams.declared,
         outages={},  # whoever waits cannot know when a stream comes back: `_standing` keeps it dark
     )
 
@@ -86,11 +88,13 @@ def taken(read: Mapping[str, Reading], rows: NDArray[np.int64]) -> dict[str, Rea
     }
 
 
-def _standing(today: Reading, then: Reading) -> Reading:
+def _standing(today: Reading, then: Reading, free: frozenset[str]) -> Reading:
+    if not today.features:
+        return today
     dark = np.logical_and.reduce([np.isnan(values) for values in today.features.values()])
 
     def stays(name: str) -> bool:
-        return name in own_catalogue() and own_catalogue()[name].release_sign == "0"
+        return name in free or (name in own_catalogue() and own_catalogue()[name].release_sign == "0")
 
     def aged(name: str, now: Values, later: Values) -> Values:
         if stays(name):

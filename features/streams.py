@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,43 +13,11 @@ from numpy.typing import NDArray
 
 from data.book import Book
 from data.errors import DataFault
+from data.event_mapping import streams_of_book, tables_of_book
 from data.months import to_days
-from data.schema import DATED_TABLES, STREAMS
+from features.declared import NOTHING, Declared, declared_in
+from features.stream import Stream
 from features.windows import Days, Events, Values
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Events with what came with them.
-
-    Attributes:
-        events: When each happened and became visible.
-        values: By column, a value per event (NaN where missing).
-        kinds: Names of the kinds of events, where a stream has several.
-        kind: Position of each event's kind in `kinds`.
-    """
-
-    events: Events
-    values: dict[str, Values]
-    kinds: tuple[str, ...] = ()
-    kind: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
-
-    def only(self, kept: NDArray[np.bool_], columns: Collection[str] | None = None) -> Stream:
-        """The events where `kept` is true, whatever their kind, with all that came with them or some columns of it."""
-        wanted = self.values if columns is None else columns
-        return Stream(self.events.only(kept), {name: self.values[name][kept] for name in wanted})
-
-    def of(self, *kinds: str, columns: Collection[str] | None = None) -> Stream:
-        """The events of these kinds."""
-        return self.only(self._is(kinds), columns)
-
-    def events_of(self, *kinds: str) -> Events:
-        """When the events of these kinds happened and became visible."""
-        return self.events.only(self._is(kinds))
-
-    def _is(self, kinds: Collection[str]) -> NDArray[np.bool_]:
-        # An event without a kind has position -1, the last one, which is none.
-        return np.array([*(kind in kinds for kind in self.kinds), False])[self.kind]
 
 
 @dataclass(frozen=True)
@@ -63,6 +31,7 @@ class Streams:
         reviews: Limit reviews with `limit_after`, known from the day of the review.
         observed: By stream, what was observed.
         outages: By stream, the days from and until which nothing of it arrived.
+        declared: What the book's mapping declares to be read of its streams.
     """
 
     borrower_ids: NDArray[np.int64]
@@ -71,6 +40,7 @@ class Streams:
     reviews: Stream
     observed: dict[str, Stream]
     outages: dict[str, tuple[Days, Days]]
+    declared: Declared = NOTHING
 
     def positions(self, borrower_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position in the block of each of these borrowers.
@@ -80,8 +50,9 @@ class Streams:
         """
         return _positions(self.borrower_ids, borrower_ids)
 
-    def up_to_date(self, streams: Collection[str] = STREAMS) -> Streams:
-        """As if all that these streams ever showed had been shown on its day, without outages."""
+    def up_to_date(self, streams: Collection[str] | None = None) -> Streams:
+        """As if all that these streams (or all) ever showed had been shown on its day, without outages."""
+        streams = self.observed.keys() if streams is None else streams
         at_once = {
             name: Stream(
                 Events(part.events.offsets, part.events.occurred, part.events.occurred),
@@ -122,7 +93,7 @@ def read_streams(book: Book, block: int, wanted: NDArray[np.int64] | None = None
     reviews = book.rows("limit_reviews", block, ["borrower_id", "reviewed_on", "limit_after"], wanted)
     observed = {
         stream: _stream(book.rows(f"observations/{stream}", block, borrowers=wanted), ids)
-        for stream in STREAMS
+        for stream in streams_of_book(book.manifest.mapping)
     }
     return Streams(
         borrower_ids=ids,
@@ -131,6 +102,7 @@ def read_streams(book: Book, block: int, wanted: NDArray[np.int64] | None = None
         reviews=_stream(reviews, ids, "reviewed_on", "reviewed_on"),
         observed=observed | {"own_ledger": _after_the_day(observed["own_ledger"])},
         outages=_outages(book.table("outages")),
+        declared=declared_in(book),
     )
 
 
@@ -144,9 +116,10 @@ def read_days(book: Book, block: int, wanted: NDArray[np.int64]) -> dict[str, St
     """
     dates = ["borrower_id", "occurred_on", "visible_on"]
     observed = {}
-    for stream in STREAMS:
+    tables = tables_of_book(book.manifest.mapping)
+    for stream in streams_of_book(book.manifest.mapping):
         table = f"observations/{stream}"
-        kind = ["kind"] if "kind" in DATED_TABLES[table].columns else []
+        kind = ["kind"] if "kind" in tables[table].columns else []
         observed[stream] = _stream(book.rows(table, block, dates + kind, wanted), wanted)
     return observed | {"own_ledger": _after_the_day(observed["own_ledger"])}
 

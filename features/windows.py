@@ -53,13 +53,17 @@ class Events:
 
 @dataclass(frozen=True)
 class Window:
-    """What a window of days held, an entry per query; days are float32 and NaN where there was no event."""
+    """What a window of days held, an entry per query; days are float32 and NaN where there was no event.
+
+    `slope` is the change of the value a day by least squares, NaN where it was not asked for, or without two days.
+    """
 
     count: Values
     total: Values
     most: Values
     first_day: Values
     last_day: Values
+    slope: Values
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,9 @@ def window(
     days: int | np.int32 | Days,
     values: Values | None = None,
     kept_per_day: float = 1.0,
+    trend: bool = False,
 ) -> Window:
-    """Count, total, largest value, first and last day of the events of the last `days` days up to `as_of`.
+    """Count, total, largest value, first and last day, and slope of the events of the last `days` days up to `as_of`.
 
     Args:
         events: The events.
@@ -102,13 +107,14 @@ def window(
         days: Length of the window: one for all queries, or one per query.
         values: A value per event for `total` and `most` (missing ones are passed over); ones if left out.
         kept_per_day: In the total a value of age a days weighs `kept_per_day ** a`.
+        trend: Whether the slope is wanted.
     """
     if values is None:
         values = np.ones(len(events.occurred), dtype=np.float32)
     since = as_of - np.broadcast_to(np.asarray(days, dtype=np.int32), as_of.shape)
-    out = np.empty((5, len(as_of)), dtype=np.float32)
+    out = np.empty((6, len(as_of)), dtype=np.float32)
     arrays = (events.offsets, events.occurred, events.visible, values, borrowers, as_of, since)
-    _window(*arrays, np.log(kept_per_day), out)
+    _window(*arrays, np.log(kept_per_day), trend, out)
     return Window(*out)
 
 
@@ -161,12 +167,13 @@ def _after(days, begin, end, day):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _window(offsets, occurred, visible, values, borrowers, as_of, since, log_kept, out):  # type: ignore[no-untyped-def]
+def _window(offsets, occurred, visible, values, borrowers, as_of, since, log_kept, trend, out):  # type: ignore[no-untyped-def]
     for query in range(len(as_of)):
         begin, end = offsets[borrowers[query]], offsets[borrowers[query] + 1]
         today = as_of[query]
         count, total, most = 0, 0.0, np.nan
         first_day, last_day = np.nan, np.nan
+        known, mean_day, mean_value, days, along = 0, 0.0, 0.0, 0.0, 0.0
         for event in range(_after(occurred, begin, end, since[query]), _after(occurred, begin, end, today)):
             if visible[event] > today:
                 continue
@@ -180,11 +187,20 @@ def _window(offsets, occurred, visible, values, borrowers, as_of, since, log_kep
             total += value if log_kept == 0.0 else value * np.exp(log_kept * (today - occurred[event]))
             if not value <= most:
                 most = value
+            if trend:
+                # Updates as Welford's: sums of squares of days since 1970 would lose the slope.
+                known += 1
+                step = occurred[event] - mean_day
+                mean_day += step / known
+                mean_value += (value - mean_value) / known
+                days += step * (occurred[event] - mean_day)
+                along += step * (value - mean_value)
         out[0, query] = count
         out[1, query] = total
         out[2, query] = most
         out[3, query] = first_day
         out[4, query] = last_day
+        out[5, query] = along / days if days > 0.0 else np.nan
 
 
 @numba.njit(cache=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.errors import DataFault
+from data.schema import NO_CAP
 from features.matrix import Matrix
 from models.boosted import Floats
 from models.parameters import PolicyParameters
@@ -102,7 +103,11 @@ def broken_rules(
     """
     missing = missing | _unknown_to_caps(read, in_force)
     broken = {"data_missing": missing, "score": probability > in_force["cutoff"]}
-    broken |= {cap: read[feature] > in_force[cap] for cap, feature in CAPS.items() if cap in in_force}
+    broken |= {
+        cap: read[feature] > in_force[cap]
+        for cap, feature in CAPS.items()
+        if cap in in_force and feature in read
+    }
     if OVERDUE in read:
         broken["overdue"] = read[OVERDUE] >= parameters.overdue_days
     return broken
@@ -116,8 +121,8 @@ def _unknown_to_caps(read: Mapping[str, Floats], in_force: Mapping[str, Floats])
     unknown = np.zeros(in_force["cutoff"].shape, dtype=bool)
     no_file = read[NO_FILE] == 1 if NO_FILE in read else unknown
     for cap, feature in CAPS.items():
-        if cap in in_force:
-            lacking = np.isnan(read[feature])
+        if cap in in_force and feature in read:
+            lacking = np.isnan(read[feature]) & (in_force[cap] < NO_CAP)
             unknown = unknown | (lacking & ~no_file if cap in COUNTS else lacking)
     return unknown
 

@@ -97,7 +97,7 @@ def _policy_facts(
     bureau = {feature.name for feature in catalogue.features if feature.stream == BUREAU}
     return {
         "rules": list(RULES),
-        "caps": dict(CAPS) if book.dated else {},
+        "caps": {cap: name for cap, name in CAPS.items() if name in release.features} if book.dated else {},
         "counts": list(COUNTS),
         "no_file": NO_FILE,
         "overdue": OVERDUE,

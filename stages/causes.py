@@ -32,8 +32,9 @@ def ledger_of(
 ) -> Ledger | None:
     """What makes the cause ledger; None where the book does not let causes be told apart."""
     from explanations.causes.ledger import Ledger
+    from explanations.causes.tables import lacking
 
-    if not book.dated:
+    if lacking(book):
         return None
     return Ledger(
         book, reviews, limit_score, limit, release, settings.features, settings.models, settings.explanations

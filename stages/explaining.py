@@ -36,7 +36,7 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
 
     import numpy as np
 
-    from explanations.causes.tables import with_causes
+    from explanations.causes.tables import lacking, with_causes
     from explanations.explain import Evidence, explain
     from explanations.recourse.levers import offers_of
     from explanations.rules.surrogate import with_rules
@@ -76,7 +76,7 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
         causes = split_causes(ledger, ids, console, engine)
         audit = audit_lag(part, decided, limit, release, explanation, settings, console, engine)
         checked = checked_causes(book, requests, decided, members, causes, limit, release, settings, console)
-        told = with_causes(explanation, causes, audit, checked, settings.explanations)
+        told = with_causes(explanation, causes, audit, checked, settings.explanations, lacking(book))
         told = with_rules(told, settings.explanations)
         told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
         told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)

@@ -68,6 +68,7 @@ def what_if(
 ) -> WhatIf:
     """Approvals, bad rate, expected loss and profit, and conflicts by cause, before and after; and the frontier."""
     from explanations.causes.estimates import estimate
+    from explanations.causes.tables import lacking
     from explanations.whatif.figures import AFTER, BEFORE, differences, figures, frontier
     from explanations.whatif.result import WhatIf, of_book, summary_of
     from explanations.whatif.worlds import decided, scored
@@ -88,14 +89,14 @@ def what_if(
         worlds = {BEFORE: decided(of, before), AFTER: decided(of, after)}
         told = {name: figures(world, by) for name, world in worlds.items()}
         change = differences(worlds[BEFORE], worlds[AFTER], by, settings.explanations.bootstrap_level)
-    weights = settings.whatif.spending_weights if neutral is not None else (1.0,)
+    weights = (1.0,) if lacking(book) else settings.whatif.spending_weights
     with console.step("Looking for the frontier"):
         tried = {weight: _weighted(before, reviews, neutral, weight) for weight in weights}
         found = frontier(of, by, tried, settings.explanations.cutoff_factors)
     causes = {
         name: _causes(book, reviews, limit_score, limit, release, policy, worlds[name], settings, console)
         for name, policy in ((BEFORE, before), (AFTER, after))
-        if book.dated
+        if not lacking(book)
     }
     about = of_book(book, worlds[BEFORE]) | {
         "models": {"limit": limit.digest, "release": release.digest},

@@ -86,7 +86,7 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
         first_month=int(month.min()),
         income=income,
         spending=spending,
-        usual={name: float(np.nanmedian(column(name))) for name in HOW_SPENT},
+        usual={name: _median(column(name)) for name in HOW_SPENT},
         surge=np.array([_median(surge[calendar == number]) for number in range(1, 13)]),
         assessment=_least_squares(read[readable], log_assessed[readable]),
     )

@@ -16,6 +16,7 @@ from data.months import to_days
 from data.schema import STREAMS
 from explanations.intervals.bootstrap import share_interval
 from explanations.parameters import ExplanationParameters
+from features.declared import declared_in
 from features.matrix import Matrix
 from features.parameters import FeatureParameters
 from features.readers import read_as_of
@@ -73,7 +74,7 @@ def lag_audit(
         for block, requests in requests_by_block(book, ids.to_numpy())
     ]
     parts = pd.concat(list(track(engine.map_blocks(audit.of_block, jobs), len(jobs))), ignore_index=True)
-    stream = pd.Index(STREAMS).get_indexer(parts["stream"])
+    stream = pd.Index(_in_order(parts["stream"])).get_indexer(parts["stream"])
     order = np.lexsort((ids.get_indexer(pd.Index(parts["request_id"])), stream))
     ordered: pd.DataFrame = parts.iloc[order].reset_index(drop=True)
     return ordered
@@ -98,7 +99,7 @@ class Audit:
         rows = conflicts[["request_id"]].assign(favoured_on=favoured_on.to_numpy())
         snapshots = refreshed_snapshots(self.book, block, rows, self.features)
         _, seen = next(snapshots)
-        read = read_as_of("limit", to_days(rows["favoured_on"]))
+        read = read_as_of("limit", to_days(rows["favoured_on"]), declared_in(self.book).refresh)
         asked_on = to_days(seen.requests["requested_on"])
         policy = policy_table(self.book.table("policy"), ("cutoff", *CAPS))
         months, region = month_number(seen.requests["requested_on"]), seen.requests["region"]
@@ -150,6 +151,12 @@ def _scored_again(
     return found
 
 
+def _in_order(streams: pd.Series) -> list[str]:
+    """The streams that there are: the project's own, then those of the lender."""
+    there = set(streams)
+    return [*(name for name in STREAMS if name in there), *sorted(there - set(STREAMS))]
+
+
 def by_stream(audit: pd.DataFrame, borrower_id: pd.Series, parameters: ExplanationParameters) -> pd.DataFrame:
     """What the freshness of each stream would do, most removed conflicts first.
 
@@ -157,7 +164,7 @@ def by_stream(audit: pd.DataFrame, borrower_id: pd.Series, parameters: Explanati
     limit_change (mean, log).
     """
     rows = []
-    for stream in STREAMS:
+    for stream in _in_order(audit["stream"]):
         of = audit[audit["stream"] == stream]
         gone = of["removed"].to_numpy(np.float64)
         low, high = share_interval(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.book import Book
+from data.event_mapping import is_of_events, streams_told
+from data.limit_rules import tells_rules
 from data.mechanisms import CAUSES
 from explanations.causes.lag_audit import by_days, by_stream
 from explanations.explanation import Explanation
@@ -28,6 +32,26 @@ NOT_IDENTIFIABLE = {
 }
 """What an imported book without dates lacks for each cause."""
 
+_LACKING = {
+    "competition": "no regional index of competition, or nothing of the credit bureau",
+    "misread": "nothing of the borrowers' income, or nothing of their spending",
+    "error": "no rules by which limits in force follow from those assessed",
+}
+_NEEDED = {"competition": ("bureau",), "misread": ("income_assets", "consumption")}
+
+
+def lacking(book: Book) -> dict[str, str]:
+    """What a book lacks for each cause that it cannot tell; shares are told only where no cause lacks anything."""
+    if not book.dated:
+        return NOT_IDENTIFIABLE
+    told = streams_told(book.manifest.mapping)
+    of = {cause for cause, streams in _NEEDED.items() if not set(streams) <= set(told)}
+    if is_of_events(book.manifest.mapping) and not (book.manifest.mapping or {}).get("market"):
+        of.add("competition")
+    if not tells_rules(book):
+        of.add("error")
+    return {cause: what for cause, what in _LACKING.items() if cause in of}
+
 
 def with_causes(
     explanation: Explanation,
@@ -35,10 +59,14 @@ def with_causes(
     lag_audit: pd.DataFrame | None,
     checked: dict[str, Any] | None,
     parameters: ExplanationParameters,
+    lacks: Mapping[str, str] = NOT_IDENTIFIABLE,
 ) -> Explanation:
-    """The explanation with its causes, lag audit and check, told in the summary; None says that the book has none."""
+    """The explanation with its causes, lag audit and check, told in the summary; None says that the book has none.
+
+    `lacks` says what the book lacks where it has no causes (`lacking`).
+    """
     if causes is None or not len(causes):
-        told: dict[str, Any] = {"not_identifiable": NOT_IDENTIFIABLE} if causes is None else {}
+        told: dict[str, Any] = {"not_identifiable": dict(lacks)} if causes is None else {}
     else:
         leading = largest(causes[list(CAUSES)].to_numpy())
         alone = leading[leading.sum(axis=1) == 1].sum(axis=0)

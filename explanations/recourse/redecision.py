@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.book import Book
 from data.months import to_days
 from explanations.recourse.levers import Asked, Floats, Places
+from features.catalogue import catalogue_of
 from features.context import context
 from features.matrix import Matrix, limit_values, request_values
 from features.parameters import FeatureParameters
@@ -141,7 +142,9 @@ class Decider:
         at = changed.later * len(self.requests) + changed.case
         seen = joined(after_payments(taken(self.asked, at), self._payments(changed)), self.features)
         asks = pd.DataFrame({"amount": changed.amount, "term": changed.term})
-        return seen, Matrix(asks, request_values(seen, asks, self.features), self.release.features)
+        return seen, Matrix(
+            asks, request_values(seen, asks, self.features, self.release.features), self.release.features
+        )
 
     def _judged(self, changed: Changed) -> tuple[Flags, Floats]:
         seen, matrix = self.snapshots(changed)
@@ -153,7 +156,8 @@ class Decider:
         beyond = needed > seen.limit
         rows = np.flatnonzero(~np.logical_or.reduce([beyond, *broken.values()]))
         beyond[rows] = ~self._favoured(changed, needed, rows)
-        return np.stack([*(broken[rule] for rule in REFUSALS[:-1]), beyond], axis=1), probability
+        none = np.zeros_like(beyond)  # of a rule that the book does not have
+        return np.stack([*(broken.get(rule, none) for rule in REFUSALS[:-1]), beyond], axis=1), probability
 
     def _favoured(self, changed: Changed, needed: Floats, rows: Places) -> Flags:
         """Whether the limit model, with the payments in its snapshot, still favours some of the requests."""
@@ -170,7 +174,9 @@ class Decider:
 
     def _limit_score(self, read: Mapping[str, Reading], case: Places) -> Floats:
         around = {name: values[case] for name, values in self.around.items()}
-        return self.limit.score(limit_values(joined(read, self.features), around))
+        return self.limit.score(
+            limit_values(joined(read, self.features), around, catalogue_of(self.book).limit)
+        )
 
     def _payments(self, changed: Changed) -> Payments:
         here, elsewhere = changed.here.astype(np.float32), changed.elsewhere.astype(np.float32)

@@ -121,7 +121,7 @@ class Asking:
                 "term": self.parameters.term,
             }
         )
-        values = request_values(taken(seen, at), keys, self.features)
+        values = request_values(taken(seen, at), keys, self.features, catalogue_of(self.book).release)
         probability, decided = self.decided(keys, values, keys)
         shown = pd.DataFrame(
             {

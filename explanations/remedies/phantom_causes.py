@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from data.blocks import HERE, Engine, Track, untracked
 from data.months import to_days
 from explanations.remedies.phantom import Asked, Asking
+from features.catalogue import catalogue_of
 from features.matrix import request_values
 from features.readers import read_as_of
 from features.snapshots import snapshot
@@ -100,10 +101,12 @@ def cause_of(
 
     def seen_then(shown: Streams, as_of: dict[str, Days] | None = None) -> NDArray[np.float32]:
         seen = snapshot(shown, at, set_on, "release", asking.features, as_of)
-        return request_values(seen, keys, asking.features)
+        return request_values(seen, keys, asking.features, catalogue_of(asking.book).release)
 
     # A review goes on in an outage, with what its last refresh brought.
-    by_the_reader = seen_then(replace(streams, outages={}), read_as_of("limit", set_on))
+    by_the_reader = seen_then(
+        replace(streams, outages={}), read_as_of("limit", set_on, streams.declared.refresh)
+    )
     rule = asked.shown["refused_by"].to_numpy(object)[refused]
     holds = (
         rule == "data_missing",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.schema import NO_CAP
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import label_of
 from explanations.report.phrases import Phrases
@@ -68,6 +69,6 @@ def rules_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases) ->
 
 
 def _figure(cap: str, value: float) -> Text:
-    if not known(value):
+    if not known(value) or value >= NO_CAP:
         return same(NOTHING)
     return same(share(value, digits=1) if cap == "cap_debt_service" else fixed(value, 0))

@@ -11,7 +11,7 @@ from explanations.explanation import Explanation
 from explanations.report.phrases import Phrases
 from explanations.report.quantities import push
 from explanations.report.recourse_sentences import apart, trial_text
-from explanations.report.words import Text, joined, named
+from explanations.report.words import Text, joined, named, stream_named
 
 Story = list[list[Any]]
 Row = Mapping[Any, Any]
@@ -74,7 +74,11 @@ def timeline_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases)
         return None
 
     def told(row: Row) -> list[Any]:
-        what = phrases.place(_named(str(row["stream"]), str(row["what"]))) if row["stream"] else None
+        what = (
+            phrases.place(_named(explanation.summary, str(row["stream"]), str(row["what"])))
+            if row["stream"]
+            else None
+        )
         since, on = (str(row[name])[:10] for name in ("since", "on"))
         return [row["kind"], what, int(row["count"]), since, on, int(row["days"])]
 
@@ -90,9 +94,9 @@ def _by_case(table: pd.DataFrame, shown: pd.DataFrame, told: Callable[[Row], lis
     return found
 
 
-def _named(stream: str, what: str) -> Text:
+def _named(summary: Mapping[str, Any], stream: str, what: str) -> Text:
     """A stream, and the kind of its events where it has several."""
-    name = named("stream", stream)
+    name = stream_named(summary, stream)
     return joined([name, named("event", what)], en=", ", zh="：") if what else name
 
 

@@ -16,7 +16,7 @@ from explanations.explanation import Explanation
 from explanations.report.exhibits import Chart, Column, Picture, Record, Table, in_both, inline, table
 from explanations.report.palette import CAUSE_COLOURS, INK, MUTED
 from explanations.report.quantities import NOTHING, count, limit_effect, share
-from explanations.report.words import Language, Text, joined, named, say
+from explanations.report.words import Language, Text, joined, named, say, stream_named
 
 _LEAST_TOLD = 0.05
 _COLUMNS = tuple(Column(name, say(f"cause.{name}")) for name in CAUSES)
@@ -129,7 +129,7 @@ def freshness_table(explanation: Explanation) -> Table | None:
         return None
     records = [
         {
-            "stream": named("stream", row["stream"]),
+            "stream": stream_named(explanation.summary, row["stream"]),
             "removed": count(row["removed"]),
             "share": share(row["share"]),
             "interval": NOTHING if math.isnan(row["low"]) else f"{share(row['low'])} … {share(row['high'])}",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explanations.report.contrast_table import label_of
 from explanations.report.quantities import fixed, is_flag, is_money, known, money, share, with_unit
 from explanations.report.words import LANGUAGES, Text, has, same, say
-from features.catalogue import Catalogue, Feature
+from features.catalogue import Catalogue, Feature, own_catalogue
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def _fact(feature: Feature, code: str, shown: Text | None) -> Text | None:
     key = f"reason_fact.{feature.name}"
     if has(f"{key}_{code}"):
         key = f"{key}_{code}"
-    if feature.stream != "flat":
+    if feature.stream != "flat" and feature.name in own_catalogue():
         if shown is not None and shown.en == "1" and has(f"{key}_one"):
             key = f"{key}_one"
         return say(key, value=shown or "") if has(key) and feature.reason_use == "Y" else None

@@ -47,7 +47,7 @@ def reasons_section(subject: Subject) -> Section | None:
     said: dict[str, Any] = {
         "reasons_text": _text(subject, told),
         "lender_causes": _lenders(told) if told["lender"] else None,
-        "lender_note": say("reasons.lender_note", least=_least(subject)),
+        "lender_note": say("reasons.lender_note", least=_least(subject)) if told["lender"] else None,
         "deletion": _deletion(told.get("deletion", {})),
         "deletion_text": say_of(
             subject.undated, "reason_test.text", tested=count(told.get("deletion", {}).get("tested"))

@@ -10,7 +10,7 @@ from explanations.remedies.trials import CUTOFF
 from explanations.report.exhibits import Column, Table, table
 from explanations.report.quantities import count, known, large_money, share
 from explanations.report.section import Section, Subject
-from explanations.report.words import Text, named, same, say, say_of
+from explanations.report.words import Text, named, same, say, say_of, stream_named
 
 FIRST = 5
 """Remedies on the first screen."""
@@ -107,7 +107,7 @@ def remedies_table(subject: Subject) -> Table | None:
 def remedy_name(summary: Mapping[str, Any], name: str) -> Text:
     """What a remedy of an explanation with this summary is called."""
     if name.startswith(_FRESH):
-        return say("remedy.fresh", stream=named("stream", name.removeprefix(_FRESH)))
+        return say("remedy.fresh", stream=stream_named(summary, name.removeprefix(_FRESH)))
     if name == CUTOFF:
         factor = float(summary["parameters"]["explanations.remedies.cutoff_factor"])
         return say("remedy.cutoff", share=share(factor - 1, digits=0))

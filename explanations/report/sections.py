@@ -42,7 +42,7 @@ from explanations.report.recourse_section import recourse_section
 from explanations.report.remedies_section import first_remedies, remedies_section
 from explanations.report.rules_section import rules_section
 from explanations.report.section import Build, Section, Subject
-from explanations.report.words import Text, joined, say, say_of
+from explanations.report.words import Text, has, joined, say, say_of
 
 TOP_FEATURES = 15
 DISTRIBUTIONS = 6
@@ -117,7 +117,11 @@ def causes_section(subject: Subject) -> Section:
     explanation, causes = subject.explanation, subject.explanation.causes
     told = causes is not None and len(causes) > 0
     lacking = [
-        say("causes.lacking", cause=say(f"cause.{name}"), what=say(f"causes.lacks.{name}"))
+        say(
+            "causes.lacking",
+            cause=say(f"cause.{name}"),
+            what=_lacking(name, subject.undated),
+        )
         for name in subject.summary.get("causes", {}).get("not_identifiable", {})
     ]
     charts = {}
@@ -177,11 +181,19 @@ SECTIONS: dict[str, Build] = {
 """All sections by name, in the order of the page."""
 
 
+def _lacking(cause: str, undated: bool) -> Text:
+    """What a book lacks for a cause."""
+    dated = f"causes.lacks_dated.{cause}"
+    return say(dated) if not undated and has(dated) else say(f"causes.lacks.{cause}")
+
+
 def _causes_text(explanation: Explanation, told: bool, lacking: bool, undated: bool) -> Text:
     """How the causes were found, or why none are told."""
     if told:
         return say("section.causes_text", conflicts=count(len(explanation.conflicts)))
-    return say("section.causes_none") if lacking else say_of(undated, "section.nothing")
+    if lacking:
+        return say("section.causes_none" if undated else "section.causes_not_all")
+    return say_of(undated, "section.nothing")
 
 
 def _funnel_notes(subject: Subject) -> list[Text]:

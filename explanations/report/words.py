@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,12 @@ def named(group: str, name: str) -> Text:
     """What a machine name such as `cap_lenders` is called, or the name itself where no text is kept."""
     key = f"{group}.{name}"
     return say(key) if key in _statements() else same(name)
+
+
+def stream_named(summary: Mapping[str, Any], name: str) -> Text:
+    """What a stream is called, those of the lender's own as its mapping says."""
+    own = summary.get("streams", {})
+    return Text(*own[name]) if name in own else named("stream", name)
 
 
 def has(key: str) -> bool:

@@ -20,7 +20,8 @@ from data.replay import replay, script_of
 from data.script import Script
 from features.parameters import FeatureParameters
 from features.reread import Reread, reread
-from features.streams import Stream, read_streams
+from features.stream import Stream
+from features.streams import read_streams
 from models.boosted import Floats
 from models.decisions import undecidable
 from models.favoured import in_any_window

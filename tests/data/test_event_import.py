@@ -1,5 +1,6 @@
 """Files of events become the same dated book whatever their order, or one sentence says which row stands against it."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from data.errors import CallError, DataFault
 from data.event_export import export_events
 from data.event_import import import_events
 from data.event_mapping import EventMapping, read_either
+from data.protected import protected_attributes
+from features.catalogue import catalogue_of
 from tests.data.event_lender import Lender
 
 Change = Callable[[Lender], Any]
@@ -165,6 +168,10 @@ WRONG_FILES: list[tuple[Change, str]] = [
         r"calls\.csv, line 2: day is '2023-02-01', which is no date as %d/%m/%Y",
     ),
     (of("calls.csv", "day", 0, "30/02/2023"), r"calls\.csv, line 2: day is '30/02/2023', which is no date"),
+    (
+        of("limits.csv", "day", 0, "9999-12-31"),
+        r"limits\.csv, line 2: day is '9999-12-31', but a book holds days",
+    ),
     (of("calls.csv", "day", 0, ""), r"calls\.csv, line 2: day is missing"),
     (
         of("calls.csv", "type", 0, "praise"),
@@ -278,6 +285,22 @@ def test_a_faulty_mapping_is_told_in_one_sentence(change: Change, said: str, len
     assert sorted(path.name for path in lender.folder.parent.iterdir()) == ["files"]
 
 
+def test_a_source_may_be_written_as_other_programs_write_it(lender: Lender) -> None:
+    expected = lender.book("plain")
+    limits = pd.DataFrame(lender.files.pop("limits.csv"))
+    lender.write()
+    text = limits.to_csv(index=False, sep=";").replace("00\n", "00,0\n")
+    (lender.folder / "limits.csv.gz").write_bytes(gzip.compress(text.encode("utf-16")))
+    lender.mapping["limit_reviews"] |= {"files": "limits.csv.gz", "encoding": "utf-16", "decimal": ","}
+    ledger = pd.DataFrame(lender.files.pop("ledger_2023.csv")).assign(
+        day=lambda rows: pd.to_datetime(rows["day"])
+    )
+    (lender.folder / "ledger_2023.csv").unlink()
+    ledger.to_parquet(lender.folder / "ledger_2023.parquet")
+    lender.mapping["streams"]["own_ledger"]["sources"]["files"] = "ledger_*.parquet"
+    assert lender.book("other").manifest.parts == expected.manifest.parts
+
+
 def test_a_link_that_leads_out_of_the_folder_is_refused(lender: Lender) -> None:
     lender.write()
     (lender.folder.parent / "elsewhere.csv").write_text((lender.folder / "limits.csv").read_text())
@@ -304,6 +327,8 @@ def test_an_imported_book_of_events_is_exported_with_its_own_streams(lender: Len
     book = lender.book()
     export_events(book, tmp_path / "out")
     again = imported(tmp_path / "out", tmp_path / "again", 3)
+    assert catalogue_of(again).digest == catalogue_of(book).digest
+    assert protected_attributes(again).values.equals(protected_attributes(book).values)
     for name in ("observations/calls", "observations/own_ledger", "policy", "limit_reviews", "draw_requests"):
         assert [again.manifest.parts[part] for part in again.manifest.parts if part.startswith(name)] == [
             book.manifest.parts[part] for part in book.manifest.parts if part.startswith(name)

@@ -8,6 +8,7 @@ from data.book import Book
 from data.importing import import_book
 from data.mapping import read_mapping
 from data.protected import DATED, protected_attributes
+from tests.data.event_lender import Lender
 
 MAPPING = """
 limit_column: limit
@@ -40,3 +41,10 @@ def test_a_simulated_book_has_its_four(small_book: Book) -> None:
     assert len(found.values) == small_book.manifest.rows["borrowers"]
     assert set(found.values["gender"].astype(str)) == {"female", "male"}
     assert found.labels == found.groups == {}
+
+
+def test_a_book_of_events_has_those_that_its_files_tell(tmp_path: Path) -> None:
+    found = protected_attributes(Lender(tmp_path / "files").book())
+    assert found.values.columns.tolist() == ["borrower_id", "gender", "region"]
+    assert found.values["region"].tolist() == ["1", "0", "0", "1"]
+    assert found.groups == {"region": {"0": ["north", "north"], "1": ["south", "south"]}}

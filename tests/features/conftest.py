@@ -21,6 +21,7 @@ class MemoryBook:
 
     def __init__(self, frames: Frames) -> None:
         self.frames = frames
+        self.manifest = Manifest(schema_version=1, source="simulated", blocks=1)
         self.asked: set[tuple[str, str]] = set()
 
     def table(
