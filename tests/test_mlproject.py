@@ -16,8 +16,11 @@ ENTRY_POINTS = (
     *(
         "append",
         "case",
+        "check",
         "compare",
         "explain",
+        "export",
+        "import",
         "monitor",
         "notice",
         "promote",

@@ -1,7 +1,9 @@
 """`releasegap compare`: tables, page and run; the same bytes; what cannot be compared is refused in a sentence."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,10 +21,10 @@ LIMIT = "models:/releasegap-limit/1"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, main_job: dict[str, Any], small_book: Book) -> Path:
     """A home with a limit model and two release models of a small book."""
-    made = tmp_path_factory.mktemp("home")
-    answer(call("train", "all", "--book", small_book.path, "--home", made, "--json", *SMALL))
+    made = tmp_path_factory.mktemp("homes") / "home"
+    shutil.copytree(main_job["home"], made)
     other = [*SMALL, "--set", "training.release.max_depth=2"]
     answer(call("train", "release", "--book", small_book.path, "--home", made, "--json", *other))
     return made
