@@ -58,8 +58,11 @@ def monitor(
     store = store_of(common)
     before, limit, release = _judged(against, store)
     catalogue = catalogue_of(taken)
-    limit.require(catalogue.limit)
-    release.require(catalogue.release)
+    try:
+        limit.require(catalogue.limit)
+        release.require(catalogue.release)
+    except DataFault as fault:
+        raise CallError(f"--against {against} explains a book of another kind. {fault}") from fault
     parameters = {f"monitoring.{name}": value for name, value in flatten(settings.monitoring).items()}
     with (
         engine_of(settings.blocks, engine, scheduler) as workers,

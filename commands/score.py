@@ -25,15 +25,18 @@ def score(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", metavar="URI", help="models:/releasegap-decision/VERSION, or a folder; the latest."
+            "--model",
+            metavar="URI",
+            help="models:/releasegap-decision/VERSION, or a folder; the champion, else the latest.",
         ),
     ] = None,
     book: Annotated[
         Path | None, typer.Option("--book", metavar="BOOK", help="The book that the model must be of.")
     ] = None,
     keep: Annotated[
-        str, typer.Option("--keep", metavar="NAMES", help="Columns to take along, with commas between them.")
-    ] = "",
+        list[str],
+        typer.Option("--keep", metavar="NAMES", help="Columns to take along: with commas, or one by one."),
+    ] = [],  # noqa: B006, as typer takes it
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Also up to four reasons of each refusal.")
     ] = False,
@@ -44,7 +47,7 @@ def score(
     uri, folder, parts = _decision(store, model, book)
     from scoring.batch import decider_of, score_file
 
-    kept = tuple(dict.fromkeys(filter(None, map(str.strip, keep.split(",")))))
+    kept = tuple(dict.fromkeys(filter(None, map(str.strip, ",".join(keep).split(",")))))
     with console.step(f"Scoring {input_}", 1000) as move:
         scored = score_file(input_, out, decider_of(folder, parts), kept, reasons=reasons, moved=move)
     if scored.unused:
@@ -66,14 +69,14 @@ def score(
 
 
 def _decision(store: Store, uri: str | None, book: Path | None) -> tuple[str, Path, Parts]:
-    """The decision model that was asked for, by default the latest (of the book, where one is named)."""
+    """The decision model that was asked for, by default the champion, else the latest (of the book that is named)."""
     from data.book import open_book
     from features.catalogue import catalogue_of
     from scoring.decision import read_parts
-    from training.registry import fetch_decision, latest_model
+    from training.registry import decision_to_serve, fetch_decision
 
     opened = open_book(book) if book is not None else None
-    uri = uri or latest_model(store, "decision", None if opened is None else opened.digest)
+    uri = uri or decision_to_serve(store, None if opened is None else opened.digest)
     folder = fetch_decision(store, uri)
     try:
         parts = read_parts(folder)

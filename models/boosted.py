@@ -84,7 +84,7 @@ class Boosted:
         missing = [name for name in self.features if name not in features]
         foreign = [name for name in features if name not in self.features]
         said = [
-            *([f"it lacks {', '.join(missing[:3])}"] if missing else []),
+            *([f"the book lacks {', '.join(missing[:3])}"] if missing else []),
             *([f"the model does not know {', '.join(foreign[:3])}"] if foreign else []),
         ]
         raise DataFault(

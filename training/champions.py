@@ -131,6 +131,15 @@ def name_decision(store: Store) -> str | None:
     return None
 
 
+def served_decision(store: Store, book_digest: str | None) -> str | None:
+    """The version of the decision model that bears the alias of the champion; None without, or if of another book."""
+    version = _aliased(store, DECISION, CHAMPION)
+    if version is None or book_digest is None:
+        return version
+    tags = store.client.get_model_version(registered_name(DECISION), version).tags
+    return version if tags.get("book_digest") == book_digest else None
+
+
 def tag_version(store: Store, kind: ModelKind, version: str, tags: Mapping[str, str]) -> None:
     """Writes tags on a version; what is longer than MLflow holds is cut there."""
     for key, value in tags.items():

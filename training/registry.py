@@ -13,7 +13,7 @@ from features.catalogue import catalogue_of
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from models.storage import CARD, load_limit_model, load_release_model, save_model
-from training.champions import CHALLENGER
+from training.champions import CHALLENGER, served_decision
 from training.from_book import Judged
 from training.home import DECIDING, DECISION, SIDECAR, ModelKind, Registered, registered_name
 from training.metrics import metric_names
@@ -233,6 +233,18 @@ def latest_model(store: Store, kind: Registered, book_digest: str | None) -> str
             f"no {kind} model{trained} in {store.place}: run `releasegap train all --book BOOK` first"
         )
     return found
+
+
+def decision_to_serve(store: Store, book_digest: str | None) -> str:
+    """The URI of the decision model of both champions, if it is of the book of this digest, or of any; else the latest.
+
+    Raises:
+        CallError: There is none.
+    """
+    version = served_decision(store, book_digest) if store.exists else None
+    if version is not None:
+        return f"models:/{registered_name(DECISION)}/{version}"
+    return latest_model(store, DECISION, book_digest)
 
 
 def latest_of(store: Store, kind: Registered, book: Book) -> str:

@@ -114,7 +114,8 @@ def _conflict(explanation: Explanation, request_id: int) -> pd.Series:
     if explanation.reasons is None:
         raise CallError(
             "This explanation holds no reasons (no reasons.parquet in its folder), and a letter without reasons must "
-            "not be sent; make it again with `releasegap explain`."
+            "not be sent. Reasons come from the features' `reason_code`: name them in the mapping (docs/import.md), "
+            "then import, train and explain again."
         )
     conflicts = explanation.conflicts
     return conflicts[found(conflicts, request_id)].iloc[0]

@@ -197,9 +197,14 @@ def _causes_text(explanation: Explanation, told: bool, lacking: bool, undated: b
 
 
 def _funnel_notes(subject: Subject) -> list[Text]:
-    """What refuses the conflicts besides what they stand under, and how many of them the lender had paid out."""
+    """What refuses the conflicts besides what they stand under, how many the lender had raised, how many paid out."""
     summary = subject.summary
     notes: list[Text] = []
+    conflicts = subject.explanation.conflicts
+    if len(conflicts) and not subject.undated:
+        raised = int((conflicts["limit_recorded"] > conflicts["limit_before"]).sum())
+        numbers = {"raised": raised, "others": len(conflicts) - raised, "conflicts": len(conflicts)}
+        notes.append(say("funnel.raised", **{name: count(number) for name, number in numbers.items()}))
     kinds = summary.get("refused_for")
     if kinds and not subject.undated:
         notes.append(say("funnel.kinds", **{kind: count(number) for kind, number in kinds.items()}))

@@ -7,11 +7,13 @@ import pytest
 from mlflow import MlflowClient
 
 from data.book import Book
+from data.errors import CallError
 from data.simulate import simulate_book
 from settings import Settings
 from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
 from training.champions import champion_of, history_of, version_of
 from training.gates import GATES
+from training.registry import decision_to_serve
 from training.tracking import MlflowException, Store, open_store
 
 FEW = ["--set", "governance.comparison.draws=20", "--set", "explanations.bootstrap_draws=20"]
@@ -224,11 +226,18 @@ def test_a_limit_model_passes_gates_of_its_own(home: Path, small_book: Book, sto
     assert made.tags["limit_model"] == "models:/releasegap-limit/1"
     assert answer(call("promote", "release", "--rollback", "--home", home, "--json"))["champion"] == "1"
     assert store.client.get_model_version_by_alias(name, "champion").version == 1
+    # What is scored by default is the champion, though version 2 is later; on another book it is the latest of that.
+    assert (
+        decision_to_serve(store, small_book.digest) == decision_to_serve(store, None) == f"models:/{name}/1"
+    )
+    with pytest.raises(CallError, match="no decision model trained on this book"):
+        decision_to_serve(store, "0" * 64)
     store.client.set_model_version_tag(name, "1", "limit_model", "models:/releasegap-limit/9")
     _promote(small_book, home, "--version", 2, *WIDE)
     told = call("promote", "release", "--rollback", "--home", home)
     assert "No releasegap-decision is made of both champions yet" in told.stdout
     assert "champion" not in store.client.get_registered_model(name).aliases
+    assert decision_to_serve(store, small_book.digest) == f"models:/{name}/3"
 
 
 def test_a_fit_that_does_not_come_out_again_is_seen(home: Path, small_book: Book) -> None:

@@ -53,9 +53,9 @@ def test_a_model_fits_its_own_features(limit_model):
 @pytest.mark.parametrize(
     ("features", "said"),
     [
-        (("income", "enquiries", "assets"), "it lacks tenure"),
+        (("income", "enquiries", "assets"), "the book lacks tenure"),
         (("income", "enquiries", "assets", "tenure", "age"), "the model does not know age"),
-        (("income", "enquiries", "assets", "term"), "it lacks tenure and the model does not know term"),
+        (("income", "enquiries", "assets", "term"), "the book lacks tenure and the model does not know term"),
         (("enquiries", "income", "assets", "tenure"), "their order differs"),
     ],
 )
