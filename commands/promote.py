@@ -109,10 +109,9 @@ def _promote(
         tracked.log_note(_as_markdown(name, version, gates, told))
         served = None
         if passed:
+            _make_decision(store, tracked, what, version, taken, requests, reviews, settings, console)
             make_champion(store, what, version)
-            served = name_decision(store) or _decision(
-                store, tracked, taken, requests, reviews, settings, console
-            )
+            served = name_decision(store)
     verdict = _verdict(name, version, now, failed, override)
     if passed:
         verdict += f"\n{_of_both(served)}"
@@ -131,35 +130,40 @@ def _promote(
         )
 
 
-def _decision(
+def _make_decision(
     store: Store,
     tracked: Run,
+    what: Literal["limit", "release"],
+    version: str,
     book: Book,
     requests: Matrix,
     reviews: Matrix,
     settings: Settings,
     console: Console,
-) -> str | None:
-    """The decision model of both champions, made where both were trained on this book; its version."""
-    from training.champions import champion_of, name_decision
-    from training.home import registered_name
+) -> None:
+    """Makes the decision model of a version and the champion of the other kind, where both are of this book."""
+    from training.champions import champion_of, decision_of
+    from training.home import ModelKind, registered_name
     from training.registry import load_models, log_decision
 
-    limit_version, release_version = (champion_of(store, kind) for kind in ("limit", "release"))
-    if limit_version is None or release_version is None:
-        return None
-    named = (
-        f"models:/{registered_name('limit')}/{limit_version}",
-        f"models:/{registered_name('release')}/{release_version}",
-    )
-    limit, release, uris = load_models(store, book, *named, settings.training)
-    if {limit.origin.book_digest, release.origin.book_digest} != {book.digest}:
-        return None
+    other: ModelKind = "release" if what == "limit" else "limit"
+    beside = champion_of(store, other)
+    if beside is None:
+        return
+    uris = {
+        kind: f"models:/{registered_name(kind)}/{number}"
+        for kind, number in ((what, version), (other, beside))
+    }
+    if decision_of(store, uris) is not None:
+        return
+    tags = store.client.get_model_version(registered_name(other), beside).tags
+    if tags.get("book_digest") != book.digest:
+        return
+    limit, release, named = load_models(store, book, uris["limit"], uris["release"], settings.training)
     scored = stages.scored_book(book, requests, reviews, limit, release, settings)
     with stages.decision_files(scored, console) as files:
         assert files is not None
-        log_decision(tracked, book, files, limit, release, uris)
-    return name_decision(store)
+        log_decision(tracked, book, files, limit, release, named)
 
 
 def _of_both(served: str | None) -> str:

@@ -114,21 +114,27 @@ def name_decision(store: Store) -> str | None:
         Its version; None where no decision model is made of both, or one of the two has no champion.
     """
     kinds: tuple[ModelKind, ...] = ("limit", "release")
-    wanted = {
-        f"{kind}_model": f"models:/{registered_name(kind)}/{champion_of(store, kind)}" for kind in kinds
-    }
     name = registered_name(DECISION)
-    found = [
-        int(one.version)
-        for one in store.client.search_model_versions(f"name = '{name}'")
-        if wanted.items() <= one.tags.items()
-    ]
-    if found:
-        store.client.set_registered_model_alias(name, CHAMPION, str(max(found)))
-        return str(max(found))
+    version = decision_of(
+        store, {kind: f"models:/{registered_name(kind)}/{champion_of(store, kind)}" for kind in kinds}
+    )
+    if version is not None:
+        store.client.set_registered_model_alias(name, CHAMPION, version)
+        return version
     if _aliased(store, DECISION, CHAMPION) is not None:
         store.client.delete_registered_model_alias(name, CHAMPION)
     return None
+
+
+def decision_of(store: Store, uris: Mapping[ModelKind, str]) -> str | None:
+    """The latest version of the decision model that is made of these two versions; None where there is none."""
+    wanted = {f"{kind}_model": uri for kind, uri in uris.items()}
+    found = [
+        int(one.version)
+        for one in store.client.search_model_versions(f"name = '{registered_name(DECISION)}'")
+        if wanted.items() <= one.tags.items()
+    ]
+    return str(max(found)) if found else None
 
 
 def served_decision(store: Store, book_digest: str | None) -> str | None:

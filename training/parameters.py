@@ -196,6 +196,7 @@ class ReadinessParameters(Parameters):
         leak_auc: AUC with which a feature alone tells good from bad.
         proxy_auc: AUC with which the features tell a protected group.
         proxy_rows: Borrowers of a group, in either half, below which it is not tried.
+        proxy_groups: Categories of an attribute that are tried, the largest first.
         psi: Stability index of a feature between training and the period that is judged.
         rows: Most rows on which leaks and proxies are looked for, spread evenly over all.
     """
@@ -203,6 +204,7 @@ class ReadinessParameters(Parameters):
     leak_auc: Annotated[float, Field(gt=0.5, le=1)]
     proxy_auc: Annotated[float, Field(gt=0.5, le=1)]
     proxy_rows: Annotated[int, Field(ge=1)]
+    proxy_groups: Annotated[int, Field(ge=1)]
     psi: Annotated[float, Field(gt=0)]
     rows: Annotated[int, Field(ge=100)]
 

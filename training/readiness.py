@@ -102,11 +102,14 @@ def column_notes(matrices: Mapping[str, Matrix]) -> Iterator[Note]:
     """Features with one value, and features that are the same; `matrices` by what their rows are."""
     done: set[str] = set()
     for matrix in matrices.values():
+        if not len(matrix.values):
+            continue
         same: dict[bytes, str] = {}
         for place, name in enumerate(matrix.features):
             column = np.ascontiguousarray(matrix.values[:, place])
-            if len(column) and (np.isnan(column).all() or (column == column[0]).all()):
+            if np.isnan(column).all() or (column == column[0]).all():
                 if name not in done:
+                    done.add(name)
                     yield Note(
                         "constant",
                         name,
@@ -117,6 +120,7 @@ def column_notes(matrices: Mapping[str, Matrix]) -> Iterator[Note]:
                 told = hashlib.sha256(np.where(np.isnan(column), np.float32(np.nan), column).data).digest()
                 first = same.setdefault(told, name)
                 if first != name and name not in done:
+                    done.add(name)
                     yield Note(
                         "identical",
                         f"{first}, {name}",
@@ -124,7 +128,6 @@ def column_notes(matrices: Mapping[str, Matrix]) -> Iterator[Note]:
                         f"the features {first} and {name} are the same in every row; trees take either, so that each "
                         "gets an arbitrary part of what both explain: keep one",
                     )
-            done.add(name)
 
 
 def leak_notes(requests: Matrix, observed: Floats, parameters: ReadinessParameters) -> Iterator[Note]:
@@ -186,7 +189,7 @@ def proxy_notes(
     Args:
         requests: Release snapshots; a borrower's last is taken.
         attributes: borrower_id, and a column for each attribute; of numbers the upper half is the group.
-        parameters: From which AUC on a note is made, and on how many rows at most.
+        parameters: From which AUC on a note is made, of how many groups and on how many rows at most.
     """
     import lightgbm as lgb
     from sklearn.metrics import roc_auc_score
@@ -198,7 +201,7 @@ def proxy_notes(
     grown, judged = np.arange(len(last)) % 2 == 0, np.arange(len(last)) % 2 == 1
     for name in known.columns:
         best, told, by = 0.5, "", ""
-        for group, inside in _groups(known[name]).items():
+        for group, inside in _groups(known[name], parameters.proxy_groups).items():
             if min(inside[grown].sum(), inside[judged].sum()) < parameters.proxy_rows:
                 continue
             rows = lgb.Dataset(
@@ -223,13 +226,13 @@ def proxy_notes(
             )
 
 
-def _groups(values: pd.Series) -> dict[str, Flags]:
-    """The groups of an attribute that are not all: categories, or of numbers the upper half."""
+def _groups(values: pd.Series, most: int) -> dict[str, Flags]:
+    """The groups of an attribute that are tried: its largest categories, or of numbers the upper half."""
     if pd.api.types.is_numeric_dtype(values):
         middle = float(values.median())
         return {f"more than {middle:g}": (values > middle).to_numpy()}
     texts = values.astype("str")
-    names = sorted(texts.unique())
+    names = sorted(texts.value_counts(sort=True).index[:most])
     if len(names) == 2:
         names = names[:1]  # the other says the same
     return {name: (texts == name).to_numpy() for name in names}

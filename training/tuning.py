@@ -198,8 +198,8 @@ def open_study(database: Path, search: Search, random_trials: int) -> Iterator[o
             held.enter_context(alone(lock, patience=0))
         except sqlite3.OperationalError:
             raise CallError(
-                f"another process is tuning this model on this book with the same space in {database.parent}; "
-                "wait for it, or give another --home."
+                f"another process is tuning this model on this book with the same space in {database.parent}, or that "
+                "folder cannot be written; wait for it, or give another --home."
             ) from None
         # Two processes that make its tables at once would break it.
         with alone(database.with_name(f".{database.name}.lock")):

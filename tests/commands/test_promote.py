@@ -237,7 +237,15 @@ def test_a_limit_model_passes_gates_of_its_own(home: Path, small_book: Book, sto
     told = call("promote", "release", "--rollback", "--home", home)
     assert "No releasegap-decision is made of both champions yet" in told.stdout
     assert "champion" not in store.client.get_registered_model(name).aliases
-    assert decision_to_serve(store, small_book.digest) == f"models:/{name}/3"
+    assert decision_to_serve(store, small_book.digest) == f"models:/{name}/2"
+    # A champion of another book is beside none of this one: the promotion holds, and nothing is served.
+    answer(call("train", "limit", "--book", small_book.path, "--home", home, "--json", *SMALL))
+    store.client.set_model_version_tag("releasegap-limit", "1", "book_digest", "0" * 64)
+    store.client.set_model_version_tag(name, "2", "limit_model", "models:/releasegap-limit/9")
+    third = _promote(small_book, home, "--version", 2, *WIDE)
+    assert (third["promoted"], third["decision"]) == (True, None)
+    assert champion_of(store, "release") == "2"
+    store.client.set_model_version_tag("releasegap-limit", "1", "book_digest", small_book.digest)
 
 
 def test_a_fit_that_does_not_come_out_again_is_seen(home: Path, small_book: Book) -> None:

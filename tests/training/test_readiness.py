@@ -16,7 +16,9 @@ from training.readiness import (
     proxy_notes,
 )
 
-PARAMETERS = ReadinessParameters(leak_auc=0.95, proxy_auc=0.8, proxy_rows=50, psi=0.25, rows=50_000)
+PARAMETERS = ReadinessParameters(
+    leak_auc=0.95, proxy_auc=0.8, proxy_rows=50, proxy_groups=12, psi=0.25, rows=50_000
+)
 ROWS = 2_000
 
 
@@ -43,6 +45,10 @@ def test_columns_of_one_value_and_columns_that_are_the_same_are_told_once(noise:
         ("constant", "empty"),
     ]
     assert list(column_notes({"requests": near})) == []
+    nobody = Matrix(both.keys.head(0), both.values[:0], both.features)
+    assert list(column_notes({"requests": nobody})) == []
+    told = column_notes({"requests": matrix(still=one), "reviews": matrix(still=np.ones(ROWS))})
+    assert [note.what for note in told] == ["still"], "though it varies among requests"
 
 
 def test_a_feature_that_tells_the_outcome_is_a_leak_also_where_only_its_absence_tells(
