@@ -17,7 +17,7 @@ from data.book_rules import Calendar, date_findings, limit_findings, outcome_fin
 from data.errors import DataFault
 from data.event_files import FILE, ROW, EventFiles
 from data.event_ids import Ids, first_again
-from data.event_mapping import DECISION, SEQUENCE
+from data.event_mapping import SEQUENCE
 from data.findings import Finding, wrong_rows
 from data.months import to_days
 from data.schema import Table
@@ -162,7 +162,7 @@ class BlockMaker:
         if lost.any():
             raise self._fault(rows, int(lost.argmax()), "request_id", "a row in the files of decisions")
         told = decisions.drop_columns(["request_id", FILE, ROW])
-        rows = rows.drop_columns([name for name in DECISION if name in rows.column_names])
+        rows = rows.drop_columns([name for name in told.column_names if name in rows.column_names])
         for name in told.column_names:
             rows = rows.append_column(name, told[name].take(at))
         return rows

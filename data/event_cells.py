@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data.errors import DataFault
+from data.errors import CallError, DataFault
 from data.event_mapping import Cell
 from data.flat_file import FlatFile
 from data.table_rules import FIRST_DAY, LAST_DAY
@@ -49,6 +49,7 @@ class CellReader:
             nullable: Whether a value may be missing.
 
         Raises:
+            CallError: The mapping gives the column what it cannot hold.
             DataFault: A cell is not as the column needs it.
         """
         nowhere = np.zeros(len(self.part), dtype=bool)
@@ -59,6 +60,8 @@ class CellReader:
         if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
             return self._words(name, cell)
         if pa.types.is_boolean(kind):
+            if cell.values is not None:
+                cell = cell.model_copy(update={"values": self._truths(name, cell.values)})
             words, left_out = self._words(name, cell, _TRUTH)
             return pc.equal(words, "true"), left_out
         return self._numbers(name, cell, kind, nullable), nowhere
@@ -89,7 +92,12 @@ class CellReader:
         if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
             return pa.array([str(value)] * len(self.part), pa.string())
         if pa.types.is_boolean(kind):
-            return pa.array([_TRUTH.get(str(value).casefold()) == "true"] * len(self.part))
+            truth = _TRUTH.get(str(value).casefold())
+            if truth is None:
+                raise CallError(
+                    f"{self.part.path}: the constant {value!r} of {name} is not true or false; correct the mapping."
+                )
+            return pa.array([truth == "true"] * len(self.part))
         try:
             number = float(str(value))
         except ValueError:
@@ -97,6 +105,19 @@ class CellReader:
                 f"{self.part.path}: the constant {value!r} of {name} is not a number; correct the mapping."
             ) from None
         return pa.array(np.full(len(self.part), number), kind)
+
+    def _truths(self, name: str, values: Mapping[str, str | float | None]) -> dict[str, str | None]:
+        """What each code means, as true or false."""
+        truths = {
+            code: _TRUTH.get(str(value).casefold()) for code, value in values.items() if value is not None
+        }
+        for code, truth in truths.items():
+            if truth is None:
+                raise CallError(
+                    f"{self.part.path}: the `values` of {name} give {values[code]!r}, which is not true or false; "
+                    "correct the mapping."
+                )
+        return {code: truths.get(code) for code in values}
 
     def _dates(self, cell: Cell) -> pa.Array:
         column = str(cell.column)

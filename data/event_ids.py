@@ -14,7 +14,7 @@ _WHOLE = "^(0|[1-9][0-9]{0,17})$"
 
 def all_whole(texts: pa.StringArray) -> bool:
     """Whether all ids are whole numbers; those with leading zeros are texts, since two of them could be one number."""
-    return bool(pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py())
+    return bool(pc.all(pc.match_substring_regex(texts, _WHOLE), min_count=0).as_py())
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ class _Laid:
         whole: Whether ids of reviews and of requests are whole numbers.
         last_month: Last month of history (since January 1970).
         last_seen: Month of the last event.
+        left_out: Ids of requests after the last month of history.
     """
 
     files: EventFiles
@@ -163,6 +164,7 @@ class _Laid:
     whole: dict[str, bool] = field(default_factory=lambda: {"review_id": True, "request_id": True})
     last_month: int = -(2**31)
     last_seen: int = -(2**31)
+    left_out: list[pa.StringArray] = field(default_factory=list)
 
     @classmethod
     def aside(cls, files: EventFiles, folder: Path, size: int) -> _Laid:
@@ -202,7 +204,8 @@ class _Laid:
         Args:
             name: The table.
             folder: Where to.
-            asked: Ids of requests, by which rows find their block where they name no borrower.
+            asked: Ids of requests, by which rows find their block where they name no borrower. Rows of requests that
+                were left out are left out, too.
             of: The block of each of these.
             keep: A column of ids that stand once each.
 
@@ -248,7 +251,10 @@ class _Laid:
         until = month_of(mapping.last_month if name in _ENDS else mapping.known_until)
         if until is not None:
             end = int(np.datetime64(until + 1, "M").astype("datetime64[D]").astype(np.int64))
-            part = part.filter(pc.less(part[date], end))
+            within = pc.less(part[date], end)
+            if name == "draw_requests":
+                self.left_out.append(part["request_id"].filter(pc.invert(within)).combine_chunks())
+            part = part.filter(within)
         if len(part):
             last = month_of_day(int(pc.max(part[date]).as_py()))
             self.last_seen = max(self.last_seen, last)
@@ -263,6 +269,10 @@ class _Laid:
         if asked is not None and of is not None:
             at = pc.fill_null(pc.index_in(part["request_id"].combine_chunks(), value_set=asked), -1)
             place = np.asarray(at.to_numpy(zero_copy_only=False), dtype=np.int64)
+            if self.left_out:
+                late = pc.is_in(part["request_id"], value_set=pa.concat_arrays(self.left_out))
+                kept = (place >= 0) | ~np.asarray(late.to_numpy(), dtype=bool)
+                part, place = part.filter(pa.array(kept)), place[kept]
             self._refuse_lost(part, place, "request_id", "which none of the files of draw_requests knows")
             return part, of[place]
         place = self.ids.places(part["borrower_id"].combine_chunks())

@@ -15,6 +15,7 @@ from data.book import Book
 from data.errors import DataFault
 from data.event_mapping import streams_of_book, tables_of_book
 from data.months import to_days
+from data.schema import STREAMS
 from features.declared import NOTHING, Declared, declared_in
 from features.stream import Stream
 from features.windows import Days, Events, Values
@@ -51,15 +52,14 @@ class Streams:
         return _positions(self.borrower_ids, borrower_ids)
 
     def up_to_date(self, streams: Collection[str] | None = None) -> Streams:
-        """As if all that these streams (or all) ever showed had been shown on its day, without outages."""
+        """As if all that these streams (or all) ever showed had been shown on its day, without outages.
+
+        What a lender's own stream, or the ledger, shows later than on its day is shown from the day after: it may have
+        been written after the decision of that day.
+        """
         streams = self.observed.keys() if streams is None else streams
         at_once = {
-            name: Stream(
-                Events(part.events.offsets, part.events.occurred, part.events.occurred),
-                part.values,
-                part.kinds,
-                part.kind,
-            )
+            name: replace(part, events=_at_once(part.events, name not in STREAMS))
             for name, part in self.observed.items()
             if name in streams
         }
@@ -167,6 +167,12 @@ def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.
             f"Borrower {borrower} stands in a block of other borrowers; run `releasegap check` on this book."
         )
     return at
+
+
+def _at_once(events: Events, own: bool) -> Events:
+    """Events shown on their day; those of a lender's own stream that came later, from the day after."""
+    shown = np.minimum(events.visible, events.occurred + np.int32(1)) if own else events.occurred
+    return Events(events.offsets, events.occurred, shown)
 
 
 def _after_the_day(ledger: Stream) -> Stream:

@@ -111,13 +111,54 @@ def test_what_a_lender_does_not_write_follows_from_what_it_does(lender: Lender) 
 
 def test_rows_after_the_time_that_a_mapping_names_are_left_out(lender: Lender) -> None:
     lender.mapping |= {"last_month": "2023-03", "known_until": "2023-03"}
-    lender.files["ends.csv"] = {"request": ["q1"], "defaulted": [0]}
-    lender.files["decided.csv"] = {"request": ["q2", "q1"], "verdict": ["no", "yes"]}
     book = lender.book()
     assert list(faults(book)) == []
     assert book.manifest.months == 3
     assert book.manifest.rows["draw_requests"] == 2
     assert plain(book, "observations/own_ledger")["occurred_on"].max() == pd.Timestamp("2023-03-05")
+    assert plain(book, "outcomes")["bad"].tolist() == [0]
+
+
+def test_ids_stay_whole_numbers_where_no_request_of_a_file_is_left(lender: Lender) -> None:
+    lender.files["asked.csv"]["request"] = [901, 902, 903]
+    lender.files["decided.csv"]["request"] = [902, 901, 903]
+    lender.files["ends.csv"]["request"] = [901, 903]
+    lender.files["asked_later.csv"] = {
+        "request": [904],
+        "client": ["C-01"],
+        "day": ["2023-06-01"],
+        "amount": [9],
+    }
+    lender.mapping["draw_requests"]["files"] = "asked*.csv"
+    lender.mapping["last_month"] = "2023-04"
+    assert sorted(plain(lender.book(), "draw_requests")["request_id"]) == [901, 902, 903]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ({"column": "random"}, [True, False, False]),
+        ({"column": "random", "values": {"yes": "Yes", "N": 0}}, [True, False, False]),
+        ({"column": "random", "values": {"yes": False, "N": True}}, [False, True, True]),
+        ({"constant": True}, [True] * 3),
+        ({"constant": "No"}, [False] * 3),
+    ],
+)
+def test_true_and_false_are_what_their_words_mean(cell: Any, expected: list[bool], lender: Lender) -> None:
+    lender.files["decided.csv"] |= {"verdict": ["yes", "yes", "yes"], "random": ["N", "yes", "N"]}
+    lender.mapping["decisions"]["columns"] |= {
+        "decision_system": {"constant": "refuse"},
+        "random_release": cell,
+    }
+    book = lender.book()
+    texts = book.whole("source_ids/requests").set_index("source_id")["request_id"]
+    random = plain(book, "draw_requests").set_index("request_id")["random_release"]
+    assert random.loc[texts[["q1", "q2", "q3"]]].tolist() == expected
+
+
+def test_what_decisions_do_not_tell_stays_as_the_requests_tell_it(lender: Lender) -> None:
+    lender.mapping["draw_requests"]["columns"]["decision_system"] = {"constant": "refuse"}
+    assert set(plain(lender.book(), "draw_requests")["decision_system"]) == {"refuse"}
 
 
 def of(file: str, column: str, row: int, value: object) -> Change:
@@ -272,6 +313,14 @@ WRONG_MAPPINGS: list[tuple[Change, str]] = [
         r"own_ledger has no column 'fees'",
     ),
     (mapped("streams", "flat", value={"label": ["a", "b"], "sources": []}), r"flat"),
+    (
+        mapped("decisions", "columns", "random_release", value={"constant": "oui"}),
+        r"the constant 'oui' of random_release is not true or false",
+    ),
+    (
+        mapped("decisions", "columns", "random_release", value={"column": "verdict", "values": {"9": "oui"}}),
+        r"the `values` of random_release give 'oui', which is not true or false",
+    ),
     (mapped("secret", value=1), r"unknown parameter 'secret'"),
 ]
 

@@ -7,6 +7,7 @@ from data.errors import DataFault
 from data.schema import STREAMS
 from features.catalogue import PROTECTED
 from features.streams import read_days, read_streams
+from tests.data.event_lender import Lender
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +97,16 @@ def test_days_alone_are_those_of_the_whole_streams(frames, memory_book):
             assert np.array_equal(getattr(stream.events, part), getattr(full.events, part)), name
         assert [stream.kinds[kind] for kind in stream.kind] == [full.kinds[kind] for kind in full.kind]
         assert not stream.values
+
+
+def test_an_own_stream_made_up_to_date_does_not_show_what_followed_a_decision_of_the_day(tmp_path):
+    streams = read_streams(Lender(tmp_path / "files").book(block_size=10), 0)
+    lags = [
+        (stream.events.visible - stream.events.occurred).tolist()
+        for stream in (
+            streams.observed["calls"],
+            streams.up_to_date().observed["calls"],
+            streams.up_to_date(("calls",)).observed["calls"],
+        )
+    ]
+    assert lags == [[0, 4, 0, 1], [0, 1, 0, 1], [0, 1, 0, 1]]
