@@ -36,8 +36,9 @@ MORE_MISSING: Final = (
 DATE_FORMS: Final = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y年%m月%d日", "%Y%m%d")
 MOST_CODES: Final = 30
 """Different texts that a column of codes holds at most."""
-_HIGH_CODES: Final = (99, 999, 9999, 99999, 999999, 9999999, 99999999, 98, 97, 998, 997, 9998, 9997)
-_LOW_CODES: Final = (-1, -2, -3, -7, -8, -9, -99, -98, -97, -999, -998, -9999, -99999, -999999)
+HIGH_CODES: Final = (99, 999, 9999, 99999, 999999, 9999999, 99999999, 98, 97, 998, 997, 9998, 9997)
+LOW_CODES: Final = (-1, -2, -3, -7, -8, -9, -99, -98, -97, -999, -998, -9999, -99999, -999999)
+"""Numbers that files write, above or below all others, where a value is missing."""
 _CODE_ROWS: Final = 5
 """Rows in which a number must stand to be taken for a code."""
 
@@ -168,8 +169,8 @@ def _codes_in(values: NDArray[np.float64]) -> tuple[Counted, Counted]:
     """Numbers that mean missing, by gaps: those that surely do, and those that may."""
     levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     rows = dict(zip(levels.tolist(), counts.tolist(), strict=True))
-    low = [code for code in _LOW_CODES if rows.get(code, 0) >= _CODE_ROWS]
-    high = [code for code in _HIGH_CODES if rows.get(code, 0) >= _CODE_ROWS]
+    low = [code for code in LOW_CODES if rows.get(code, 0) >= _CODE_ROWS]
+    high = [code for code in HIGH_CODES if rows.get(code, 0) >= _CODE_ROWS]
     rest = levels[~np.isin(levels, [*low, *high])]
     sure: list[int] = []
     doubtful: list[int] = []

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,8 @@ PART_BYTES: Final = 4 << 20
 """Bytes read at once. Such a part stays in the processor's cache: it is read in half the time that 16 MiB take."""
 MOST_HEADER: Final = 1 << 20
 """Characters in which the line of column names must end."""
+MOST_CELL: Final = PART_BYTES
+"""Characters of a cell at most: no row that Arrow reads has more. Python's reader takes 131,072 unless it is told."""
 _GUESSED_BY: Final = 20
 """Records by which the delimiter is guessed."""
 
@@ -82,15 +85,17 @@ class CsvFile:
                 raise DataFault(self._damage(error)) from None
 
     def place(self, row: int) -> str:
-        """Names a row by the line on which it begins."""
-        for number, (line, _) in enumerate(self._records()):
-            if number == row + 1:
-                return f"{self.path}, line {line}"
+        """Names a row by the line on which it begins; by its number where no line can be told."""
+        with suppress(csv.Error):
+            # Columns that are not read may hold bytes that are no text; they move no line.
+            for number, (line, _) in enumerate(self._records("replace")):
+                if number == row + 1:
+                    return f"{self.path}, line {line}"
         return f"{self.path}, row {row + 1}"
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
         """The records, the header first, each with the line on which it begins; no blank lines."""
-        with _text(self.path, self.encoding) as text:
+        with _text(self.path, self.encoding, errors) as text:
             yield from _parsed(_lines(text), self.delimiter)
 
     def _damage(self, error: Exception) -> str:
@@ -165,6 +170,7 @@ def _whole(beginning: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _parsed(lines: Iterator[str] | io.StringIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(MOST_CELL)
     reader = csv.reader(lines, delimiter=delimiter)
     begins = 1
     for record in reader:
@@ -173,8 +179,9 @@ def _parsed(lines: Iterator[str] | io.StringIO, delimiter: str) -> Iterator[tupl
         begins = reader.line_num + 1
 
 
-def _text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(unpacked(path), "utf-8-sig" if encoding == "utf-8" else encoding, newline="")
+def _text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
+    name = "utf-8-sig" if encoding == "utf-8" else encoding
+    return io.TextIOWrapper(unpacked(path), name, errors, newline="")
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:

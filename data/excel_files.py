@@ -20,6 +20,8 @@ from data.unpacking import refuse_bomb
 
 PART_ROWS: Final = 5_000
 """Rows read at once."""
+MOST_ROWS: Final = 1_048_576
+"""Rows of a sheet at most, as Excel has it. A few bytes can name a row far below, and all between are gone over."""
 MOST_TEXTS: Final = 256 << 20
 """Bytes of a workbook's list of texts, which is held in memory as a whole."""
 
@@ -54,7 +56,7 @@ class ExcelFile:
         refuse_missing(self.path, self.names, wanted)
         at = [self.names.index(name) for name in wanted]
         with _opened(self.path) as book:
-            rows = _rows(book[self.sheet], self.header + 1)
+            rows = _rows(book[self.sheet], self.header + 1, self.path)
             picked = ([row[place] if place < len(row) else "" for place in at] for row in rows)
             while taken := list(islice(picked, PART_ROWS)):
                 columns = zip(wanted, zip(*taken, strict=True), strict=True)
@@ -81,7 +83,7 @@ def open_excel(path: Path, form: Form) -> ExcelFile:
             raise CallError(
                 f"{path} has no sheet {sheet!r}, but {_listed(names)}; correct the mapping's `sheet`."
             )
-        for number, row in enumerate(_rows(book[sheet], 1), start=1):
+        for number, row in enumerate(_rows(book[sheet], 1, path), start=1):
             if any(row):
                 while not row[-1]:
                     row.pop()
@@ -128,18 +130,24 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from None
 
 
-def _rows(sheet: Any, first: int) -> Iterator[list[str]]:
+def _rows(sheet: Any, first: int, path: Path) -> Iterator[list[str]]:
     """The rows of a sheet from one on, as texts; empty rows at its end are none."""
     sheet.reset_dimensions()  # what a sheet says of its size may be wrong
-    empty: list[list[str]] = []
-    for row in sheet.iter_rows(min_row=first, values_only=True):
+    empty = 0
+    for number, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), start=first):
+        if number > MOST_ROWS:
+            raise DataFault(
+                f"{path}, sheet {str(sheet.title)!r} goes on below row {MOST_ROWS:,}, the last that a sheet can have; "
+                "save it again as .xlsx."
+            )
         texts = [_cell(value) for value in row]
         if any(texts):
-            yield from empty
-            empty = []
+            for _ in range(empty):
+                yield []
+            empty = 0
             yield texts
         else:
-            empty.append([])
+            empty += 1
 
 
 def _cell(value: Any) -> str:

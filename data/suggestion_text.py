@@ -180,7 +180,7 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
             + "}"
         )
     if profile.missing:
-        parts.append(f"missing: [{', '.join(f'{value:g}' for value, _ in profile.missing)}]")
+        parts.append(f"missing: [{', '.join(_number(value) for value, _ in profile.missing)}]")
     unit = _unit(profile)
     if unit is not None:
         parts.append(f'unit: "{unit}"')
@@ -213,13 +213,18 @@ def _evidence(candidate: Candidate) -> Iterator[str]:
         else:
             yield f"bad rates {rates}; AUC {found.auc:.2f}, n {found.known:,}"
     if profile.missing:
-        said = ", ".join(f"{value:g} ({rows:,} rows)" for value, rows in profile.missing)
+        said = ", ".join(f"{_number(value)} ({rows:,} rows)" for value, rows in profile.missing)
         yield f"apart from all other values, so read as missing: {said}"
     if profile.doubtful:
-        said = ", ".join(f"{value:g} ({rows:,} rows)" for value, rows in profile.doubtful)
+        said = ", ".join(f"{_number(value)} ({rows:,} rows)" for value, rows in profile.doubtful)
         yield f"{DECIDE}: if this means missing, write it as `missing`: {said}"
     if not profile.codes and profile.whole and 2 < profile.different <= _FEW:
         yield f"{profile.different} different whole numbers: if they are codes without order, give `values`"
+
+
+def _number(code: float) -> str:
+    """A code as the file has it: all its digits, which `g` cuts off after six."""
+    return str(int(code))
 
 
 def _without_births(dates: Sequence[Profile]) -> list[Profile]:

@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import io
+import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data import importing, parquet_files, unpacking
+from data import csv_files, importing, parquet_files, unpacking
 from data.book import Book
 from data.errors import CallError, DataFault
+from data.excel_files import open_excel
 from data.importing import import_book
 from data.mapping import BookMapping, mapping_of
+from data.table_form import Form
 
 MAPPING = """
 id_column: 编号
@@ -221,6 +225,24 @@ def test_what_cannot_be_read_is_one_sentence_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_cell_is_named_whatever_stands_in_columns_that_are_not_read(take: Take) -> None:
+    """Bytes that are no text, and cells of more letters than Python's reader takes by itself."""
+    content = as_csv(pd.concat([TABLE] * 3).assign(编号=range(9))).replace(b"2.5", b"oops", 3)
+    first, second, *rest = content.splitlines(keepends=True)
+    wide = second.replace(b"oops", b"1").replace(b"a;b", b"n" * 600_000)
+    with pytest.raises(DataFault) as fault:
+        take(b"".join([first, wide, wide, wide.replace(b"nn", b"\xff", 1), *rest]))
+    told(fault, "file.csv, line 7", "late is 'oops'")
+
+
+def test_a_row_whose_line_cannot_be_told_is_counted(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = as_csv().replace(b"1.0,", b"oops,").replace(b"a;b", b"n" * 200)
+    monkeypatch.setattr(csv_files, "MOST_CELL", 100)
+    with pytest.raises(DataFault) as fault:
+        take(content)
+    told(fault, "file.csv, row 3", "late is 'oops'")
+
+
 def test_a_quote_that_is_never_closed_is_told_and_not_gathered_up(take: Take) -> None:
     row = as_csv().splitlines()[-1].replace(b'""d""', b"d").replace(b'says d"', b"says d") + b"\n"
     with pytest.raises(DataFault) as fault:
@@ -277,11 +299,48 @@ def test_a_workbook_whose_sheet_unpacks_to_far_too_much_is_refused(
 
 def test_a_cell_far_away_on_a_sheet_takes_no_memory(take: Take, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(io.BytesIO(as_excel()))
-    book["clients"]["XFD30000"] = "here"
+    assert (
+        _read_with(tmp_path / "plain.xlsx", as_excel())[0] == 3
+    )  # what is loaded at the first reading is not counted
+    book["clients"]["XFD100000"] = "here"
     book.save(tmp_path / "f.xlsx")
+    rows, most = _read_with(tmp_path / "f.xlsx", (tmp_path / "f.xlsx").read_bytes())
+    assert rows == 99_999
+    assert most < 4 << 20
     with pytest.raises(DataFault) as fault:
         take((tmp_path / "f.xlsx").read_bytes(), "f.xlsx")
     told(fault, "row 5", "end is missing")
+
+
+def _read_with(path: Path, content: bytes) -> tuple[int, int]:
+    """Rows of a workbook, and the most bytes that were held while it was read."""
+    sheet = open_excel(_written(path, content), Form())
+    tracemalloc.start()
+    try:
+        rows = sum(part.num_rows for part in sheet.parts(["late"], frozenset(), frozenset()))
+        return rows, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("row", "head"), [(1_048_577, False), (10**12, False), (10**12, True)])
+def test_a_row_below_the_last_of_any_sheet_is_refused(tmp_path: Path, row: int, head: bool) -> None:
+    """Some bytes are enough to write it, and whatever lies between would be gone over row by row."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(as_excel())) as plain, zipfile.ZipFile(content, "w") as changed:
+        for part in plain.infolist():
+            text = plain.read(part)
+            if part.filename.endswith("sheet1.xml"):
+                far = f'<row r="{row}"><c r="A{row}"><v>3</v></c></row>'.encode()
+                text = (
+                    re.sub(b"<row .*</row>", far, text)
+                    if head
+                    else text.replace(b"</sheetData>", far + b"</sheetData>")
+                )
+            changed.writestr(part, text)
+    with pytest.raises(DataFault) as fault:
+        import_book(mapping(), _written(tmp_path / "f.xlsx", content.getvalue()), tmp_path / "book")
+    told(fault, "f.xlsx", "sheet 'clients'", "row 1,048,576")
 
 
 def test_days_between_two_dates_are_a_feature(take: Take) -> None:

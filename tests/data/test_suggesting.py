@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data import suggesting
 from data.column_names import feature_name, speaks_of, stem_of, unit_of, words_of
-from data.column_profile import profile_of
+from data.column_profile import HIGH_CODES, LOW_CODES, profile_of
 from data.errors import CallError, DataFault
 from data.importing import import_book
 from data.mapping import mapping_of
@@ -158,6 +158,19 @@ def test_nothing_is_taken_before_a_human_has_decided(tmp_path: Path) -> None:
     assert not {"recovered_amount", "dpd_after"} & set(mapped.columns)
     book = import_book(mapped, tmp_path / "file.csv", tmp_path / "book")
     assert book.manifest.rows["borrowers"] == 2_000
+
+
+@pytest.mark.parametrize("code", [*HIGH_CODES, *LOW_CODES])
+def test_a_code_that_means_missing_is_missing_in_the_book(tmp_path: Path, code: int) -> None:
+    """As it is written in the mapping, whatever its size."""
+    values = np.tile(np.arange(32) * max(abs(code) // 130, 1) + 1, 10)
+    values[:250:5] = code
+    bad = np.tile([0, 1, 0, 0], 80)
+    table = pd.DataFrame({"bad": bad, "debt": values, "limit": np.arange(320) + 50.5})
+    text = suggestion_text(suggested(table, tmp_path))
+    assert f"{code} (50 rows)" in text
+    book = import_book(mapping_of(decided(text), "m"), tmp_path / "file.csv", tmp_path / "book")
+    assert book.whole("observations/flat")["debt"].isna().sum() == 50
 
 
 def test_leaks_and_dates_stand_in_comments_that_can_be_taken_in(tmp_path: Path) -> None:
