@@ -45,7 +45,8 @@ def _remedy(explanation: Explanation) -> str:
     # As on the report's first screen: by how many of the refused would then be paid out.
     first = by_paid_out(remedies)[0]
     lead = "What would help most" if len(remedies) > 1 else "What could be tried"
-    bad = "" if first["bad"] is None else f", with {first['bad']:,.0f} more bad loans"
+    more = "" if first["bad"] is None else f"{first['bad']:,.0f}"
+    bad = f", with {more} more bad {'loan' if more == '1' else 'loans'}" if more else ""
     name = remedy_name(explanation.summary, first["remedy"]).en
     return f"\n{lead}: {name}: {first['released']:,.0f} of the refused would be paid out{bad}."
 

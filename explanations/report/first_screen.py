@@ -75,6 +75,12 @@ def cause_parts(subject: Subject) -> tuple[CausePart, ...]:
     )
 
 
+def competition_text(subject: Subject) -> Text | None:
+    """What competition means and why no remedy is told for it; None where it has no part in the conflicts."""
+    means = subject.summary.get("causes", {}).get("mean_share", {})
+    return say("story.competition") if means.get("competition", 0.0) > 0 else None
+
+
 def _push(row: ContrastRow) -> float:
     return row.release.mean if row.release else 0.0
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from explanations.explanation import Explanation
+from explanations.intervals.proportions import apart
 from explanations.report.contrast_table import ContrastRow, gap
-from explanations.report.quantities import count, large_money, push, share
+from explanations.report.quantities import count, fixed, large_money, push, share
 from explanations.report.words import Text, joined, named, same, say, say_of
-
-ALIKE = 0.8
-"""Two rates are alike where the smaller is this share of the larger or more (the four-fifths rule)."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +133,18 @@ def has_oracle(summary: dict[str, Any]) -> bool:
 def _base(counts: dict[str, Any], undated: bool) -> tuple[Text, ...]:
     """How often all others are refused; nothing where all are favoured."""
     others = counts["requests"] - counts["favoured"]
-    if not others:
+    if others <= 0:
         return ()
-    base, rate = (counts["refused"] - counts["conflicts"]) / others, counts["conflicts"] / counts["favoured"]
-    alike = min(base, rate) >= ALIKE * max(base, rate)
-    return (say_of(undated, "answer.base_alike" if alike else "answer.base", other=share(base)),)
+    refused, conflicts, favoured = (
+        counts["refused"] - counts["conflicts"],
+        counts["conflicts"],
+        counts["favoured"],
+    )
+    base, more = refused / others, conflicts / favoured - refused / others
+    if not apart(conflicts, favoured, refused, others):
+        return (say_of(undated, "answer.base_alike", other=share(base)),)
+    key = "answer.base_fewer" if more > 0 else "answer.base_more"
+    return (say_of(undated, key, other=share(base), points=fixed(100 * abs(more), 1)),)
 
 
 def _against_cutoff(explanation: Explanation) -> tuple[Text, ...]:

@@ -35,7 +35,8 @@ def page_markdown(
         if place:  # the first speaks for itself
             lines += [f"## {_plain(say_of(undated, f'section.{name}')[language])}", ""]
         for value in section.said.values():
-            lines += _told(value, language)
+            if value != title:  # which stands above all
+                lines += _told(value, language)
         for laid in section.tables.values():
             lines += _table(laid, language)
         for chart in section.charts.values():
@@ -73,8 +74,9 @@ def _told(value: object, language: Language) -> Iterator[str]:
             yield from (f"- {_plain(one[language])}" for one in value)
             yield ""
         elif all(isinstance(one, KeyFigure) for one in value):
+            colon = ": " if language == "en" else "："
             yield from (
-                f"- {_plain(one.name[language])}: **{_plain(one.value[language])}** ({_plain(one.note[language])})"
+                f"- {_plain(one.name[language])}{colon}**{_plain(one.value[language])}** · {_plain(one.note[language])}"
                 for one in value
             )
             yield ""

@@ -89,11 +89,18 @@ def versions_table(summary: Mapping[str, Any]) -> Table:
 def terms(summary: Mapping[str, Any]) -> list[tuple[Text, Text]]:
     """The report's terms and what they mean in this book."""
     undated = is_undated(dict(summary))  # then its mapping says what is favoured, and what bad
-    names = ["conflict", "reference", "bad", "contrast", *(["truth"] if has_oracle(dict(summary)) else [])]
+    names = ["conflict", "reference", "bad", "pd", "cutoff", "contrast", "log_odds", "interval"]
+    names += ["truth"] if has_oracle(dict(summary)) else []
+    names += ["phantom"] if summary.get("phantom") else []
+    level = share(summary["parameters"].get("explanations.bootstrap_level", 0.95), digits=0)
     meanings = [(say("term.favoured.name"), _favoured(summary["parameters"], undated))]
     for name in names:
         key = "text_imported" if undated and name == "bad" else "text"
-        meanings.append((say(f"term.{name}.name"), say_of(undated, f"term.{name}.{key}")))
+        told = {"level": level} if name == "interval" else {}
+        meanings.append((say(f"term.{name}.name", **told), say_of(undated, f"term.{name}.{key}", **told)))
+    for name in summary.get("causes", {}).get("mean_share", {}):
+        cause = say("term.causes.name", cause=say(f"cause.{name}"))
+        meanings.append((cause, say("term.causes.text", meaning=say(f"cause.{name}_text"))))
     return meanings
 
 

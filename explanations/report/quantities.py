@@ -109,7 +109,7 @@ def number(value: float | None) -> str:
     if size >= 100 or float(value).is_integer():
         text = f"{size:,.0f}"
     elif size >= 1:
-        text = f"{size:.2f}".rstrip("0").rstrip(".")
+        text = f"{size:.{1 if size >= 10 else 2}f}".rstrip("0").rstrip(".")
     else:
         text = f"{size:.3g}"
     return f"−{text}" if value < 0 else text

@@ -23,11 +23,12 @@ from explanations.report.decisions import (
 from explanations.report.distribution_chart import distribution_chart
 from explanations.report.distributions import main_distributions
 from explanations.report.fairness_section import fairness_section
-from explanations.report.first_screen import cause_parts, top_features
+from explanations.report.first_screen import cause_parts, competition_text, top_features
 from explanations.report.headline import absent, answer, key_figures, which_book
 from explanations.report.map_regions import PLACES, frame_of, place_of, weight
 from explanations.report.palette import CAUSE_COLOURS
 from explanations.report.performance_section import models_section, performance_section
+from explanations.report.policy_shift import policy_shift
 from explanations.report.provenance import (
     cautions,
     parameters_table,
@@ -36,7 +37,7 @@ from explanations.report.provenance import (
     versions_table,
 )
 from explanations.report.push_segments import segments_plainly
-from explanations.report.quantities import count, push
+from explanations.report.quantities import count, push, share
 from explanations.report.reasons_section import reasons_section
 from explanations.report.recourse_section import recourse_section
 from explanations.report.remedies_section import first_remedies, remedies_section
@@ -56,11 +57,13 @@ def answer_section(subject: Subject) -> Section:
     shown = 2 if drawn else 3
     said = {
         "book": which_book(subject.summary),
-        "answer": sentences[:shown],
+        "answer": (*sentences[:shown], *policy_shift(explanation)),
         "in_words": sentences[shown:],
         "key_figures": key_figures(explanation),
+        "intervals": say_of(subject.undated, "answer.intervals", level=share(subject.level, digits=0)),
         "top_features": drawn,
         "cause_parts": cause_parts(subject),
+        "competition": competition_text(subject),
         "to_do": first_remedies(subject),
         "absent": absent(explanation),
     }

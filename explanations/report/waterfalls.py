@@ -7,7 +7,7 @@ from typing import Literal
 import altair as alt
 
 from explanations.report.exhibits import Picture, Spec, in_both, large_numbers, row_labels
-from explanations.report.palette import AGAINST, FAVOUR, INK, MUTED
+from explanations.report.palette import AGAINST, FAVOUR, INK, MUTED, PAPER
 from explanations.report.words import Language, say, say_of
 
 SHOWN = 8
@@ -54,6 +54,9 @@ def _chart(model: Model, rows: int, language: Language, currency: str) -> Pictur
         dx={"expr": "8 * datum.side"},
         fontSize=11.5,
         fill=MUTED,
+        stroke=PAPER,  # behind the figure (report.css), so that it is read over the cut-off
+        strokeWidth=4,
+        strokeJoin="round",
         tooltip=None,
         aria=False,
     ).encode(x=alt.X("end:Q"), text=alt.Text("text:N"))

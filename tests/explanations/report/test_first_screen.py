@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
 from explanations.explanation import Explanation
 from explanations.finding import finding, finding_metrics
 from explanations.report.contrast_table import gap
-from explanations.report.first_screen import cause_parts, top_features
+from explanations.report.first_screen import cause_parts, competition_text, top_features
+from explanations.report.policy_shift import policy_shift
 from explanations.report.quantities import large_money
 from explanations.report.remedies_section import FIRST, first_remedies, remedies_section, remedies_table
 from explanations.report.section import Subject
@@ -41,6 +43,41 @@ def test_the_causes_fill_the_bar_largest_first(simulated: Explanation, imported:
     assert sum(part.width for part in parts) == pytest.approx(100, abs=0.1)
     assert [part.width for part in parts] == sorted((part.width for part in parts), reverse=True)
     assert cause_parts(Subject(imported)) == ()
+
+
+def test_competition_is_explained_where_it_has_a_part(simulated: Explanation, imported: Explanation) -> None:
+    said = competition_text(Subject(simulated))
+    assert said is not None
+    assert "no line among the remedies" in said.en
+    assert competition_text(Subject(imported)) is None
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "paid_out", "told"),
+    [(0.03, 0, True), (0.03, 100, False), (0.06, 0, False), (0.058, 0, False)],
+    ids=["tightened and refused more", "refused as often", "loosened and refused more", "hardly changed"],
+)
+def test_a_policy_that_changed_is_told_with_what_became_of_the_favoured(
+    simulated: Explanation, cutoff: float, paid_out: int, told: bool
+) -> None:
+    def cohort(before: int, after: int) -> pd.DataFrame:
+        days = [pd.Timestamp("2025-07-10")] * before + [pd.Timestamp("2025-10-10")] * after
+        return pd.DataFrame({"requested_on": days, "cutoff": [0.05] * before + [cutoff] * after})
+
+    changed = dataclasses.replace(
+        simulated, conflicts=cohort(100, 300 - 2 * paid_out), reference=cohort(900, 700 + 2 * paid_out)
+    )
+    said = policy_shift(changed)
+    assert bool(said) is told
+    if told:
+        assert said[0].en == (
+            "From 2025-10 on the mean cut-off was 3.0% instead of 5.0%, "
+            "and 30.0% of the favoured were refused instead of 10.0%."
+        )
+
+
+def test_a_book_without_dates_has_no_months_to_tell_of(imported: Explanation) -> None:
+    assert policy_shift(imported) == ()
 
 
 def test_the_first_screen_names_of_single_streams_the_best_alone(simulated: Explanation) -> None:

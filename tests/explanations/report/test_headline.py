@@ -5,7 +5,10 @@ import pytest
 
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import contrast_rows
+from explanations.report.first_screen import cause_parts
 from explanations.report.headline import absent, answer, key_figures, which_book
+from explanations.report.provenance import terms
+from explanations.report.section import Subject
 
 
 def test_the_answer_says_how_many_how_bad_and_why(simulated: Explanation) -> None:
@@ -16,11 +19,12 @@ def test_the_answer_says_how_many_how_bad_and_why(simulated: Explanation) -> Non
     assert how_many.en == (
         "Of 5,925 draw requests the limit model favoured 1,160, "
         "and 260 of those (22.4%, by 260 borrowers) would be refused all the same. "
-        "Of all other requests 16.1% would be."
+        "Of all other requests 16.1% would be: 6.4 points fewer, which is more than chance gives."
     )
     assert how_bad.en == (
         "Paid out, 26 of them (10.0%) would have gone bad, against 9.4% of all refused and 1.4% of those released; "
-        "the other 234 would not, within 90 days (the simulator's oracle). "
+        "the other 234 would not, within 90 days. So says the oracle: this lender is simulated, and the simulator "
+        "knows how each would have ended. "
         f"The mean cut-off in force is {simulated.conflicts['cutoff'].mean():.1%}: "
         "as a group they are too risky for it."
     )
@@ -42,7 +46,9 @@ def test_a_raise_is_said_to_tell_little_where_others_are_refused_as_often(
     # Of 4,765 others 21.8%, 13.4% or 30.2% are refused, against 22.4% of those favoured.
     counts = simulated.summary["counts"] | {"refused": refused}
     told = dataclasses.replace(simulated, summary=simulated.summary | {"counts": counts})
-    assert ("about the same" in answer(told, contrast_rows(simulated))[0].en) == alike
+    said = answer(told, contrast_rows(simulated))[0].en
+    assert ("about the same" in said) == alike
+    assert ("9.0 points fewer" in said, "7.8 points more" in said) == (refused == 900, refused == 1700)
 
 
 def test_no_conflict_is_an_answer_too(explanation_of: Callable[..., Explanation]) -> None:
@@ -100,3 +106,16 @@ def test_the_book_is_told_with_its_period_and_its_scenario(simulated: Explanatio
         "Simulated lender · 20,000 borrowers · requests of 2025-07-01 to 2025-12-31 · scenario: baseline"
     )
     assert which_book(simulated.summary | {"scenario": "policy_shock"}).zh.endswith("情景：政策突变")
+
+
+def test_every_term_of_the_first_screen_and_every_cause_is_explained(
+    simulated: Explanation, imported: Explanation
+) -> None:
+    names = [name.en for name, _ in terms(simulated.summary)]
+    assert {"PD", "Cut-off", "Log-odds", "Interval, 95%", "Oracle", "Phantom limit"} <= set(names)
+    assert {f"Cause: {part.name.en}" for part in cause_parts(Subject(simulated))} <= set(names)
+    assert not any(name.en.startswith(("Cause: ", "Oracle")) for name, _ in terms(imported.summary))
+    other = simulated.summary | {
+        "parameters": simulated.summary["parameters"] | {"explanations.bootstrap_level": 0.9}
+    }
+    assert "Interval, 90%" in [name.en for name, _ in terms(other)]

@@ -43,7 +43,7 @@ def test_the_letter_says_what_was_decided_why_and_whom_to_ask(lettered: Explanat
     assert f"On {asked_on} you asked for {money(conflict['amount'], 'RMB')}." in text
     assert f"Your credit limit is {money(conflict['limit_recorded'], 'RMB')}." in text
     assert "Credit enquiries: 7 in 3 months. Lenders with open loans: 5." in text
-    assert "Part of this lies with us: Your limit was set on older data." in text
+    assert "Part of this lies with us. Your limit was set on older data." in text
     assert "article 24" in text
     assert "400-000-0000" in text
     assert "data@example.com" in text

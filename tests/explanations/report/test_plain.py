@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from explanations.explanation import Explanation
 from explanations.report.exhibits import Column, table
 from explanations.report.page import MARKDOWN, TABLES, write_report
-from explanations.report.plain import table_csv
+from explanations.report.plain import page_markdown, table_csv
+from explanations.report.section import Section
 from explanations.report.words import Language, same, say
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -78,3 +79,11 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert not cell.startswith(("=", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
     if cell.startswith(("+", "-")):
         assert re.fullmatch(r"[+-]?[\d.,]+%?", cell)
+
+
+def test_the_title_stands_once() -> None:
+    title = same("The title")
+    written = page_markdown(
+        {"answer": Section({"title": title, "book": same("The book")})}, title, False, "en", {}
+    )
+    assert written == "# The title\n\nThe book\n"
