@@ -60,6 +60,7 @@ class Profile:
         missing: Numbers in it that seem to mean missing, by gaps in the distribution, with their rows.
         doubtful: Numbers that may mean it or be a value like others, with their rows.
         form: How its dates are written.
+        forms: Every form in which all its dates can be read, that one first.
         comma: Whether its decimals have a comma.
     """
 
@@ -73,6 +74,7 @@ class Profile:
     missing: tuple[tuple[float, int], ...] = ()
     doubtful: tuple[tuple[float, int], ...] = ()
     form: str | None = None
+    forms: tuple[str, ...] = ()
     comma: bool = False
 
     @property
@@ -116,14 +118,15 @@ def _without(cells: pa.StringArray, words: Sequence[str]) -> pa.StringArray:
 def _of_dates(name: str, place: int, text: pa.StringArray, more: tuple[str, ...]) -> Profile | None:
     if text.null_count == len(text):
         return None
-    for form in DATE_FORMS:
-        days = as_days(text, form)
-        if days.null_count == text.null_count:
-            values = np.asarray(pc.cast(days, pa.int32()).to_numpy(zero_copy_only=False), dtype=np.float64)
-            if form == "%Y%m%d" and not _lifetimes(values):
-                return None
-            return Profile(name, place, "date", values, different=_different(values), texts=more, form=form)
-    return None
+    forms = tuple(form for form in DATE_FORMS if as_days(text, form).null_count == text.null_count)
+    if not forms:
+        return None
+    days = pc.cast(as_days(text, forms[0]), pa.int32())
+    values = np.asarray(days.to_numpy(zero_copy_only=False), dtype=np.float64)
+    if forms[0] == "%Y%m%d" and not _lifetimes(values):
+        return None
+    different = _different(values)
+    return Profile(name, place, "date", values, different=different, texts=more, form=forms[0], forms=forms)
 
 
 def _lifetimes(days: NDArray[np.float64]) -> bool:

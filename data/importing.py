@@ -24,7 +24,7 @@ from data.book import (
 )
 from data.errors import DataFault
 from data.flat_file import FlatFile, open_flat_file, parts_of
-from data.mapping import BookMapping, Derivation, MappedFeature, tables_of
+from data.mapping import BookMapping, Derivation, MappedFeature, ProtectedColumn, tables_of
 from data.table_form import NotNumbers, TableFile
 
 FILE_DIGEST = "file_sha256"
@@ -144,7 +144,7 @@ def _part(part: FlatFile, mapping: BookMapping) -> dict[str, Any]:
         found[_ID] = _short_enough(part, mapping.id_column)
     for column in mapping.protected:
         number = column.kind == "number"
-        found[column.name] = part.numbers(column.source) if number else _words(part, column.source)
+        found[column.name] = _numbers(part, column.source, column) if number else _words(part, column.source)
     for feature in mapping.features:
         found[feature.name] = _feature(part, feature, mapping).astype(np.float32)
     return found
@@ -258,10 +258,10 @@ def _feature(part: FlatFile, feature: MappedFeature, mapping: BookMapping) -> Va
     return values
 
 
-def _numbers(part: FlatFile, column: str, feature: MappedFeature) -> Values:
+def _numbers(part: FlatFile, column: str, mapped: MappedFeature | ProtectedColumn) -> Values:
     values = part.numbers(column)
-    if feature.missing:
-        return np.where(np.isin(values, [float(code) for code in feature.missing]), np.nan, values)
+    if mapped.missing:
+        return np.where(np.isin(values, [float(code) for code in mapped.missing]), np.nan, values)
     return values
 
 

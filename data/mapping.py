@@ -77,6 +77,11 @@ def _a_date_format(value: str) -> str:
         raise ValueError(
             f'{value!r} is no form of a date; write %Y, %m and %d as they stand, such as "%d.%m.%Y"'
         )
+    if value == "%Y-%d-%m":
+        raise ValueError(
+            f"{value!r} cannot be told from ISO dates, which are always read (2025-01-03 is the 3rd of January); "
+            "write the file's dates as ISO dates"
+        )
     return value
 
 
@@ -135,6 +140,7 @@ class ProtectedColumn(Parameters):
         kind: Whether its values are categories or numbers.
         label: What it is called, in English and in Chinese.
         groups: What its categories are called, in English and in Chinese.
+        missing: Numbers that mean that the value is missing, such as -9, in a column of numbers.
     """
 
     name: Name
@@ -142,6 +148,13 @@ class ProtectedColumn(Parameters):
     kind: Literal["category", "number"] = "category"
     label: tuple[Label, Label] | None = None
     groups: dict[Code, tuple[Label, Label]] = Field(default_factory=dict)
+    missing: tuple[NumberCode, ...] = Field(default=(), exclude_if=_absent)
+
+    @model_validator(mode="after")
+    def _codes_of_numbers(self) -> Self:
+        if self.missing and self.kind != "number":
+            raise ValueError("`missing` is for numbers; write `kind: number`, or leave it out")
+        return self
 
     @property
     def source(self) -> str:

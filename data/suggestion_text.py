@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 import numpy as np
+import yaml
 
 from data.column_names import PROTECTED, speaks_of, unit_of
 from data.column_profile import Profile
@@ -63,16 +64,28 @@ def _reading(found: Suggestion) -> Iterator[str]:
     said.append(("decimal", "," if form.decimal == "," else None))
     sheet = getattr(found.source, "sheet", None)
     said.append(("sheet", sheet))
-    forms = [profile.form for profile in found.dates if profile.form not in (None, "%Y-%m-%d")]
-    said.append(("date_format", forms[0] if forms else None))
+    forms = _date_forms(found.dates)
+    said.append(("date_format", forms[0] if len(forms) == 1 else None))
     for name, value in said:
         if value is not None:
             yield f"{name}: {quoted(value)}"
+    if len(forms) > 1:
+        both = " or ".join(quoted(form) for form in forms)
+        yield f"date_format: {DECIDE}  # {both}: every date of this file can be read both ways"
     texts = sorted({text for profile in _looked_at(found) for text in profile.texts})
     if texts:
         yield "# Texts that mean missing; the last ones were found among numbers or codes of this file."
         usual = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
         yield f"missing: [{', '.join(quoted(text) for text in dict.fromkeys([*usual, *texts]))}]"
+
+
+def _date_forms(dates: Sequence[Profile]) -> list[str]:
+    """Forms in which all dates that are not ISO dates can be read; the first column's where there is none for all."""
+    others = [profile.forms for profile in dates if profile.form != "%Y-%m-%d"]
+    if not others:
+        return []
+    shared = [form for form in others[0] if all(form in forms for forms in others)]
+    return shared or [others[0][0]]
 
 
 def _looked_at(found: Suggestion) -> list[Profile]:
@@ -82,7 +95,8 @@ def _looked_at(found: Suggestion) -> list[Profile]:
 
 def _roles(found: Suggestion) -> Iterator[str]:
     if found.identifier is not None:
-        yield f"id_column: {quoted(found.identifier.name)}  # no value stands twice in it"
+        of = "" if found.looked_at == found.rows else f" among the {found.looked_at:,} rows looked at"
+        yield f"id_column: {quoted(found.identifier.name)}  # no value stands twice in it{of}"
     else:
         yield "# id_column: no column has a different value in every row; without one the rows are numbered."
     yield from _outcome(found)
@@ -133,9 +147,12 @@ def _protected(found: Suggestion) -> Iterator[str]:
     yield "protected:"
     for name, profile in found.protected:
         column = "" if name == profile.name else f", column: {quoted(profile.name)}"
-        kind = ", kind: number" if profile.kind == "number" and profile.different > 20 else ""
+        kind = ""
+        if profile.kind == "number" and profile.different > 20:
+            kind = f", kind: number{_missing(profile)}"
+            yield from (f"  # {said}" for said in _codes_said(profile))
         held = f", label: [{quoted(profile.name)}, {quoted(profile.name)}]" if column else ""
-        yield f"  - {{name: {name}{column}{kind}{held}}}"
+        yield f"  - {{name: {_name(name)}{column}{kind}{held}}}"
     yield ""
 
 
@@ -170,7 +187,7 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
     profile = candidate.profile
     for said in _evidence(candidate):
         yield f"  # {said}"
-    parts = [f"name: {candidate.name}"]
+    parts = [f"name: {_name(candidate.name)}"]
     if candidate.name != profile.name:
         parts += [f"column: {quoted(profile.name)}", f"label_en: {quoted(profile.name)}"]
     if profile.codes:
@@ -180,7 +197,7 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
             + "}"
         )
     if profile.missing:
-        parts.append(f"missing: [{', '.join(_number(value) for value, _ in profile.missing)}]")
+        parts.append(_missing(profile).removeprefix(", "))
     unit = _unit(profile)
     if unit is not None:
         parts.append(f'unit: "{unit}"')
@@ -212,14 +229,30 @@ def _evidence(candidate: Candidate) -> Iterator[str]:
             yield f"{DECIDE}: are these codes in order? They are numbered by their names; bad rates {rates}"
         else:
             yield f"bad rates {rates}; AUC {found.auc:.2f}, n {found.known:,}"
+    yield from _codes_said(profile)
+    if not profile.codes and profile.whole and 2 < profile.different <= _FEW:
+        yield f"{profile.different} different whole numbers: if they are codes without order, give `values`"
+
+
+def _missing(profile: Profile) -> str:
+    """The numbers of a column that seem to mean missing, as a further part of its line."""
+    codes = ", ".join(_number(value) for value, _ in profile.missing)
+    return f", missing: [{codes}]" if codes else ""
+
+
+def _name(name: str) -> str:
+    """A name of letters, digits and _ in a mapping: in quotes where YAML would read no text, as `null` and `true`."""
+    return name if yaml.safe_load(name) == name else quoted(name)
+
+
+def _codes_said(profile: Profile) -> Iterator[str]:
+    """What speaks for numbers that mean missing."""
     if profile.missing:
         said = ", ".join(f"{_number(value)} ({rows:,} rows)" for value, rows in profile.missing)
         yield f"apart from all other values, so read as missing: {said}"
     if profile.doubtful:
         said = ", ".join(f"{_number(value)} ({rows:,} rows)" for value, rows in profile.doubtful)
         yield f"{DECIDE}: if this means missing, write it as `missing`: {said}"
-    if not profile.codes and profile.whole and 2 < profile.different <= _FEW:
-        yield f"{profile.different} different whole numbers: if they are codes without order, give `values`"
 
 
 def _number(code: float) -> str:
@@ -264,7 +297,7 @@ def _rest(found: Suggestion) -> Iterator[str]:
         yield ""
         yield "# Dates are no features; days between two of them can be one."
         for profile in found.dates:
-            yield f"#   {quoted(profile.name)}, written as {quoted(profile.form or '')}"
+            yield f"#   {quoted(profile.name)}, written as {' or '.join(quoted(form) for form in profile.forms)}"
         pair = sorted(_without_births(found.dates), key=lambda one: (_middle(one), one.place))
         if len(pair) > 1:
             columns = f"[{quoted(pair[0].name)}, {quoted(pair[-1].name)}]"

@@ -312,6 +312,8 @@ def test_a_kept_mapping_read_again_is_the_same(read: Read) -> None:
         ({"delimiter": "::"}, "'::' is no delimiter"),
         ({"decimal": "." * 2}, "'decimal' should be '.' or ','"),
         ({"date_format": "%d.%m"}, "'%d.%m' is no form of a date"),
+        ({"date_format": "%Y-%d-%m"}, "'%Y-%d-%m' cannot be told from ISO dates"),
+        ({"protected": [{"name": "SEX", "missing": [-9]}]}, "`missing` is for numbers; write `kind: number`"),
         ({"sheet": ""}, "'sheet' is not right: it is empty"),
     ],
 )

@@ -173,6 +173,45 @@ def test_a_code_that_means_missing_is_missing_in_the_book(tmp_path: Path, code: 
     assert book.whole("observations/flat")["debt"].isna().sum() == 50
 
 
+def test_columns_named_as_yaml_names_values_are_features(tmp_path: Path) -> None:
+    table = table_of(300)[["age", "授信额度", "late_1", "late_2", "noise", "是否违约"]]
+    table = table.rename(columns={"late_1": "null", "late_2": "true", "noise": "No"})
+    text = suggestion_text(suggested(table, tmp_path))
+    book = import_book(mapping_of(decided(text), "m"), tmp_path / "file.csv", tmp_path / "book")
+    assert {"null", "true", "No"} <= set(book.whole("observations/flat"))
+
+
+def test_codes_for_missing_are_no_ages(tmp_path: Path) -> None:
+    table = table_of(300).assign(age=lambda frame: frame["age"].mask(frame.index % 10 == 0, -9))
+    text = suggestion_text(suggested(table, tmp_path))
+    assert "so read as missing: -9 (30 rows)\n  - {name: age" in text
+    ages = import_book(mapping_of(decided(text), "m"), tmp_path / "file.csv", tmp_path / "book").whole(
+        "borrowers"
+    )["age"]
+    assert (ages.isna().sum(), ages.min()) == (30, table["age"][table["age"] > 0].min())
+
+
+@pytest.mark.parametrize(
+    ("opened", "asked", "said"),
+    [
+        ("03/01/2020", "04/02/2021", f'{DECIDE}  # "%d/%m/%Y" or "%m/%d/%Y": every date'),
+        ("03/01/2020", "04/22/2021", '"%m/%d/%Y"\n'),
+        ("03/01/2020", "22/04/2021", '"%d/%m/%Y"\n'),
+        ("2020-01-03", "22/04/2021", '"%d/%m/%Y"\n'),
+    ],
+)
+def test_dates_that_can_be_read_two_ways_are_for_a_human(
+    tmp_path: Path, opened: str, asked: str, said: str
+) -> None:
+    other = asked.replace("2021", "2022")
+    table = table_of(300).assign(opened=np.resize([opened, opened.replace("2020", "2019")], 300))
+    text = suggestion_text(suggested(table.assign(asked=np.resize([asked, other], 300)), tmp_path))
+    assert f"\ndate_format: {said}" in text
+    if DECIDE in said:
+        with pytest.raises(CallError, match="'DECIDE' is no form of a date"):
+            mapping_of(decided(text), "m")
+
+
 def test_leaks_and_dates_stand_in_comments_that_can_be_taken_in(tmp_path: Path) -> None:
     text = decided(suggestion_text(suggested(table_of(), tmp_path)))
     taken = [
@@ -233,6 +272,9 @@ def test_a_large_file_is_looked_at_in_part_and_that_is_said(
     steps = np.diff(found.identifier.values)
     assert (steps == steps[0]).all()
     assert "1,999 rows\n# (" in suggestion_text(found)
+    assert f"no value stands twice in it among the {found.looked_at} rows looked at\n" in suggestion_text(
+        found
+    )
 
 
 @pytest.mark.parametrize(
