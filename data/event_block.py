@@ -22,7 +22,7 @@ from data.findings import Finding, wrong_rows
 from data.months import to_days
 from data.schema import Table
 from data.spill import Spill
-from data.table_rules import row_findings
+from data.table_rules import null_findings, row_findings
 
 Written = list[tuple[str, str, int]]
 _MOST_WORDS = 128
@@ -96,6 +96,7 @@ class BlockMaker:
         rows = {"limit_reviews": reviews, "draw_requests": requests, "outcomes": outcomes}
         frames = {name: self._frame(tables[name], part) for name, part in rows.items()}
         for name, frame in frames.items():
+            self._hold(null_findings(name, tables[name], rows[name]), rows)
             self._hold(row_findings(name, tables[name], frame), rows)
             if name != "outcomes":
                 self._hold(date_findings(name, name, frame, borrowers, self.calendar), rows)
@@ -253,6 +254,7 @@ class BlockMaker:
     def _judge(self, table: Table, rows: pa.Table, borrowers: pd.DataFrame) -> None:
         frame = self._frame(table, rows)
         named = {table.name: rows}
+        self._hold(null_findings(table.name, table, rows), named)
         self._hold(row_findings(table.name, table, frame), named)
         self._hold(date_findings(table.name, table.name, frame, borrowers, self.calendar), named)
 

@@ -98,13 +98,18 @@ class CellReader:
                     f"{self.part.path}: the constant {value!r} of {name} is not true or false; correct the mapping."
                 )
             return pa.array([truth == "true"] * len(self.part))
+        number = self._number(value, f"the constant {value!r} of {name} is")
+        if not _fits(np.array([number]), kind)[0]:
+            raise CallError(
+                f"{self.part.path}: the constant {value!r} of {name} is not {_held(kind)}; correct the mapping."
+            )
+        return pa.array(np.full(len(self.part), number)).cast(kind)
+
+    def _number(self, value: str | float | None, said: str) -> float:
         try:
-            number = float(str(value))
+            return float(str(value))
         except ValueError:
-            raise DataFault(
-                f"{self.part.path}: the constant {value!r} of {name} is not a number; correct the mapping."
-            ) from None
-        return pa.array(np.full(len(self.part), number), kind)
+            raise CallError(f"{self.part.path}: {said} not a number; correct the mapping.") from None
 
     def _truths(self, name: str, values: Mapping[str, str | float | None]) -> dict[str, str | None]:
         """What each code means, as true or false."""
@@ -195,7 +200,8 @@ class CellReader:
         if cell.values is not None:
             codes: dict[str, float | None] = {}
             for code, value in cell.values.items():
-                codes[code] = None if value is None else float(value)
+                said = f"the `values` of {name} give {value!r}, which is"
+                codes[code] = None if value is None else self._number(value, said)
             values = self.part.coded(column, codes, f"the `values` of {name}")
         else:
             values = self.part.numbers(column)
@@ -205,19 +211,36 @@ class CellReader:
         if absent.any() and not nullable:
             row = int(absent.argmax())
             raise DataFault(f"{self.part.place(row)}: {column} is missing; give the row its {name}.")
-        if pa.types.is_integer(kind):
-            bounds = np.iinfo(kind.to_pandas_dtype())
-            wrong = ~absent & ((values != np.round(values)) | (values < bounds.min) | (values > bounds.max))
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise DataFault(
-                    f"{self.part.cell(column, row)}, but {name} must be a whole number from {bounds.min} to "
-                    f"{bounds.max}; correct it there."
-                )
+        wrong = ~absent & ~_fits(values, kind)
+        if wrong.any():
+            row = int(wrong.argmax())
+            where = "there" if cell.scale is None and cell.values is None else "there, or in the mapping"
+            raise DataFault(
+                f"{self.part.cell(column, row)}, but {name} must be {_held(kind)}; correct it {where}."
+            )
         return pa.array(np.where(absent, 0, values), pa.float64(), mask=absent).cast(kind, safe=False)
 
 
 _MAY_BE_UNKNOWN = ("gender", "marital_status")
+
+
+def _fits(values: NDArray[np.float64], kind: pa.DataType) -> NDArray[np.bool_]:
+    """Whether a column of this type holds each number."""
+    if pa.types.is_integer(kind):
+        bounds = np.iinfo(kind.to_pandas_dtype())
+        whole: NDArray[np.bool_] = values == np.round(values)
+        return whole & (values >= bounds.min) & (values <= bounds.max)
+    # What is not finite is larger, too; what is undefined is not at most the largest.
+    fits: NDArray[np.bool_] = np.abs(values) <= np.finfo(kind.to_pandas_dtype()).max
+    return fits
+
+
+def _held(kind: pa.DataType) -> str:
+    """What a column of this type holds, as the middle of a sentence."""
+    if pa.types.is_integer(kind):
+        bounds = np.iinfo(kind.to_pandas_dtype())
+        return f"a whole number from {bounds.min} to {bounds.max}"
+    return f"a number of at most {np.finfo(kind.to_pandas_dtype()).max:.2g}"
 
 
 def _days(texts: pa.StringArray, form: str) -> NDArray[np.int32]:

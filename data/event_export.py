@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from data.atomic import whole_folder
 from data.blocks import Track, untracked
 from data.book import Book
 from data.errors import CallError
-from data.event_mapping import ID_TABLES, KIND, SEQUENCE, is_of_events, tables_of_book
+from data.event_mapping import ID_TABLES, KIND, REGIONS, SEQUENCE, is_of_events, tables_of_book
 from data.limit_rules import rules_of, tells_rules
 from data.months import month_ordinal
 from data.schema import STREAMS, Table
@@ -92,6 +92,13 @@ def _is_told(mapping: Mapping[str, Any], table: str, column: str) -> bool:
     return column in told or (table != "borrowers" and bool(told) and column in _BY_REGION)
 
 
+def _named_regions(told: Mapping[str, Any], columns: Collection[str]) -> dict[str, Any]:
+    """The column of regions with the names that the lender's own files wrote for their numbers."""
+    if "region" not in columns or REGIONS not in told:
+        return {}
+    return {"region": {"column": "region", "values": dict(told[REGIONS])}}
+
+
 def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
     manifest = book.manifest
     told = dict(manifest.mapping or {}) if is_of_events(manifest.mapping) else {}
@@ -104,6 +111,8 @@ def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
         "first_month": first,
         "last_month": str(months),
         "known_until": f"{policy:%Y-%m}",
+        # A kind may read "NA": the files have an empty cell where a value is missing, and no other sign.
+        "missing": [""],
     }
     if tells_rules(book):
         rules = rules_of(book)
@@ -111,13 +120,14 @@ def _mapping(book: Book, tables: Mapping[str, Table]) -> dict[str, Any]:
     for name, table in tables.items():
         kept = [column for column in table.columns if _is_told(told, name, column)]
         if kept and not name.startswith("observations/"):
-            said[name] = {"files": file_of(name), "columns": {column: column for column in kept}}
+            columns = {column: column for column in kept} | _named_regions(told, kept)
+            said[name] = {"files": file_of(name), "columns": columns}
     said["streams"] = {}
     for name, table in tables.items():
         stream = name.removeprefix("observations/")
         if stream != name and (not told or stream in told["streams"]):
-            columns = {column: column for column in (*table.columns, SEQUENCE)}
-            source: dict[str, Any] = {"sources": {"files": file_of(name), "columns": columns}}
+            all_columns = {column: column for column in (*table.columns, SEQUENCE)}
+            source: dict[str, Any] = {"sources": {"files": file_of(name), "columns": all_columns}}
             if stream not in STREAMS:
                 own = told["streams"][stream]
                 source = {key: own[key] for key in ("label", "limit_refresh")} | source

@@ -84,7 +84,8 @@ class EventFiles:
         table = self.table(name)
         told = {column for number in self.of.get(name, ()) for column in self.files[number].source.columns}
         if name.startswith("observations/"):
-            told.add("visible_on")
+            # Values that a stream of the project's own may lack are missing where no file tells them.
+            told |= {"visible_on", *table.nullable}
         fields = [(column, _aside(column, kind)) for column, kind in table.columns.items() if column in told]
         order = [(SEQUENCE, pa.float64())] if SEQUENCE in told else []
         return pa.schema([*fields, *order, (FILE, pa.int32()), (ROW, pa.int64())])
@@ -193,7 +194,13 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
     asked = PurePath(pattern)
     if asked.is_absolute() or ".." in asked.parts:
         raise CallError(f"The path {pattern!r} leaves {folder}; name files inside it.")
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    try:
+        paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    except (IndexError, ValueError):
+        # What Python says of `.` and of `**` beside other signs.
+        raise CallError(
+            f"{pattern!r} is no path or pattern of files inside {folder}; write it as `ledger_*.csv`."
+        ) from None
     if not paths:
         raise CallError(f"{folder} has no file {pattern!r}; correct the mapping, or put the file there.")
     root = folder.resolve()

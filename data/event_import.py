@@ -50,8 +50,8 @@ def import_events(
 ) -> Book:
     """Makes a dated book of files of events.
 
-    The book is the same whatever the order of the rows in the files. Memory holds the borrowers, the ids of requests,
-    and one block; other rows are laid aside beside `out` until their block is made.
+    The book is the same whatever the order of the rows in the files. Memory holds the borrowers, the ids of requests
+    and of reviews, and one block; other rows are laid aside beside `out` until their block is made.
 
     Args:
         mapping: What the files and their columns mean.
@@ -133,8 +133,8 @@ def _as_read(policy: pd.DataFrame) -> pd.DataFrame:
 def _refuse_short(mapping: EventMapping, calendar: Calendar) -> None:
     if calendar.months < 1:
         raise CallError(
-            f"History ends before its first month {mapping.first_month}: the last review or request is older; correct "
-            "`first_month` in the mapping."
+            f"History ends before its first month {mapping.first_month}: `last_month`, or the last review or request, "
+            "is older; correct `first_month` or `last_month` in the mapping."
         )
 
 
@@ -150,7 +150,7 @@ class _Laid:
         size: Borrowers a block.
         spills: Rows of the other tables by block.
         whole: Whether ids of reviews and of requests are whole numbers.
-        last_month: Last month of history (since January 1970).
+        last_month: Last month of history (since January 1970), as the mapping or the last row says it.
         last_seen: Month of the last event.
         left_out: Ids of requests after the last month of history.
     """
@@ -172,12 +172,16 @@ class _Laid:
         ids, borrowers, regions = _borrowers(files)
         laid = cls(files, ids, borrowers, regions, size)
         for name in files.of:
-            if name.startswith("observations/") or name == "limit_reviews":
+            if name.startswith("observations/"):
                 laid._lay(name, folder)
+        named = "review_id" in files.schema("limit_reviews").names
+        laid._lay("limit_reviews", folder, keep="review_id" if named else None)
         asked, of = laid._lay(name="draw_requests", folder=folder, keep="request_id")
         for name in ("decisions", "outcomes"):
             if files.of[name]:
                 laid._lay(name, folder, asked, of)
+        last = month_of(files.mapping.last_month)
+        laid.last_month = laid.last_month if last is None else last
         return laid
 
     @property

@@ -63,6 +63,12 @@ _CAPPED: Final = {
     "cap_enquiries": ("bureau",),
 }
 """Caps of a policy and the streams that tell what they cap."""
+_IN_ALL: Final = {
+    "borrowers": ("region", "city_tier", "gender", "age", "marital_status"),
+    "limit_reviews": ("review_id",),
+    "draw_requests": ("review_id",),
+}
+"""Columns that need not be told, but by all sources of their table once one tells them."""
 _TAKEN: Final = (*STREAMS, "flat", "request", "context")
 
 HOUSE_TABLES = tuple(name for name in DATED_TABLES if not name.startswith("observations/"))
@@ -296,7 +302,8 @@ class EventMapping(Parameters):
         last_month: Last month of history; that of the last review or request, if it is left out.
         known_until: Month up to whose end the files tell what happened, outcomes too; it is the policy's last, or the
             last of history, if it is left out.
-        dates: How dates are written, by strftime's signs; a time of day after the date is passed over.
+        dates: How dates are written, by strftime's signs; a time of day after a date such as 2024-01-31 is passed
+            over; after others it must be in the signs.
         missing: Texts that mean that a value is missing.
         limit_rules: The lender's rules for limits; without them causes cannot be told.
         borrowers: Where borrowers stand.
@@ -337,6 +344,8 @@ class EventMapping(Parameters):
                 _hold_columns(name, source, _known(name), self._required(name))
                 if source.lag_days is not None:
                     raise ValueError(f"{name} has no `lag_days`, which are those of a stream; leave them out")
+        for name, columns in _IN_ALL.items():
+            _hold_alike(name, getattr(self, name), columns)
         for name, stream in self.streams.items():
             self._hold_stream(name, stream)
         for name in self._own_streams:
@@ -504,6 +513,16 @@ def _tables_of(mapping: EventMapping) -> dict[str, Table]:
             else Table(place, base | more, (), ("borrower_id", "occurred_on"), nullable)
         )
     return tables | dict(ID_TABLES)
+
+
+def _hold_alike(name: str, sources: tuple[Source, ...], columns: tuple[str, ...]) -> None:
+    """Refuses columns that one source tells and another does not, where nothing could stand in their place."""
+    for column in columns:
+        told = [column in source.columns for source in sources]
+        if any(told) and not all(told):
+            raise ValueError(
+                f"{name} has {column} in one of its sources, but not in all; name it in each, or in none"
+            )
 
 
 def _known(name: str) -> set[str]:

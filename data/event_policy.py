@@ -109,10 +109,12 @@ def monthly(
         )
     table = pd.concat(filled, ignore_index=True)
     for column, value in _WITHOUT.items():
-        if name == "policy" and column not in table:
-            table[column] = value
-    if name == "policy" and "cutoff_without_competition" not in table:
-        table["cutoff_without_competition"] = table["cutoff"]
+        if name == "policy":
+            table[column] = table[column].fillna(value) if column in table else value
+    if name == "policy":
+        untold = "cutoff_without_competition" not in table
+        kept = table["cutoff"] if untold else table["cutoff_without_competition"].fillna(table["cutoff"])
+        table["cutoff_without_competition"] = kept
     ordered: pd.DataFrame = table.sort_values(["month_start", "region"], ignore_index=True)
     starts = ordered["month_start"].to_numpy().astype("datetime64[D]").astype("datetime64[s]")
     judged = ordered[list(DATED_TABLES[name].columns)].assign(month_start=starts)
