@@ -53,10 +53,12 @@ def share_of(part: float) -> str:
     return share(part, digits=1 if whole in ("0", "100") and part not in (0.0, 1.0) else 0)
 
 
-def interval_of(figures: Figures) -> str:
+def interval_of(figures: Figures) -> Text:
     """Wilson's interval of the share refused."""
     low, high = figures.interval
-    return f"{share(low, digits=0)}–{share(high, digits=0)}" if known(low) else NOTHING
+    if not known(low):
+        return same(NOTHING)
+    return say("remedy.range", low=share(low, digits=0), high=share(high, digits=0))
 
 
 def _inside(text: Text) -> Text:

@@ -50,7 +50,9 @@ def _table(subject: Subject, found: RuleSet) -> Table:
 
 def _cells(part: str, figures: Figures) -> dict[str, Text | str]:
     return {
-        f"{part}_precision": f"{share_of(figures.precision)} ({interval_of(figures)})",
+        f"{part}_precision": say(
+            "rules.with_interval", share=share_of(figures.precision), interval=interval_of(figures)
+        ),
         f"{part}_recall": share_of(figures.recall),
         f"{part}_support": count(figures.support),
     }

@@ -86,7 +86,9 @@ def test_nearly_all_does_not_read_as_all() -> None:
         "0.4%",
         "0%",
     ]
-    assert share_of(float("nan")) == interval_of(Figures(0, 0, 0, 0, (float("nan"), float("nan")))) == "–"
+    nobody = interval_of(Figures(0, 0, 0, 0, (float("nan"), float("nan"))))
+    assert share_of(float("nan")) == nobody.en == "–"
+    assert interval_of(Figures(10, 9, 1, 20, (0.596, 0.982))).en == "60% to 98%"
 
 
 def test_the_section_tells_both_parts_and_the_whole(simulated: Explanation) -> None:
