@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data.flat_file import as_days, as_numbers
+from data.table_form import MISSING
 
-MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-"""Texts that mean missing wherever a mapping says nothing."""
 MORE_MISSING: Final = (
     "?",
     "-",

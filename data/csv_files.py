@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from data.errors import DataFault
-from data.table_form import DELIMITERS, Form, NotNumbers, first_line, refuse_missing
+from data.table_form import DELIMITERS, Form, NotNumbers, NotText, first_line, refuse_missing
 from data.unpacking import unpacked
 
 PART_BYTES: Final = 4 << 20
@@ -82,7 +82,7 @@ class CsvFile:
                 at = re.search(r"column #([0-9]+)", str(error))
                 raise NotNumbers(self.names[int(at[1])] if at else None) from None
             if "Empty CSV" not in str(error):  # the line of column names alone
-                raise DataFault(self._damage(error)) from None
+                raise self._damage(error) from None
 
     def place(self, row: int) -> str:
         """Names a row by the line on which it begins; by its number where no line can be told."""
@@ -98,24 +98,24 @@ class CsvFile:
         with _text(self.path, self.encoding, errors) as text:
             yield from _parsed(_lines(text), self.delimiter)
 
-    def _damage(self, error: Exception) -> str:
-        """One sentence about a file that cannot be read, with its first damaged line if that can be told."""
+    def _damage(self, error: Exception) -> DataFault:
+        """The fault of a file that cannot be read, with its first damaged line if that can be told."""
         width = len(self.names)
         try:
             for line, record in self._records():
                 if len(record) != width:
                     values = f"{len(record)} values, but {width} column names"
-                    return f"{self.path}, line {line}: {values}; correct the line."
+                    return DataFault(f"{self.path}, line {line}: {values}; correct the line.")
         except UnicodeError:
             return _no_text(self.path, self.encoding)
         except csv.Error:
             pass  # what Arrow said stands
         if "straddl" in str(error):
-            return (
+            return DataFault(
                 f"{self.path} has a row of more than {PART_BYTES >> 20} MiB; see whether a quote that it opens is "
                 "never closed."
             )
-        return f"{self.path} is not a sound CSV file ({first_line(error)}); write it again."
+        return DataFault(f"{self.path} is not a sound CSV file ({first_line(error)}); write it again.")
 
 
 def open_csv(path: Path, form: Form, wanted: Sequence[str]) -> CsvFile:
@@ -128,7 +128,7 @@ def open_csv(path: Path, form: Form, wanted: Sequence[str]) -> CsvFile:
         with _text(path, form.encoding) as text:
             beginning = text.read(MOST_HEADER)
     except UnicodeError:
-        raise DataFault(_no_text(path, form.encoding)) from None
+        raise _no_text(path, form.encoding) from None
     if len(beginning) == MOST_HEADER and not set("\r\n") & set(beginning):
         raise DataFault(
             f"{path} has no end of a line in its first million characters; it is no table as CSV."
@@ -194,10 +194,12 @@ def _arrows(encoding: str) -> str:
     return "utf8" if encoding == "utf-8" else encoding
 
 
-def _no_text(path: Path, encoding: str) -> str:
+def _no_text(path: Path, encoding: str) -> NotText:
     if encoding != "utf-8":
-        return f"{path} is not text in {encoding.upper()}; correct the mapping's `encoding`, or save it in UTF-8."
-    return (
+        return NotText(
+            f"{path} is not text in {encoding.upper()}; correct the mapping's `encoding`, or save it in UTF-8."
+        )
+    return NotText(
         f"{path} is not text in UTF-8; save it as CSV in UTF-8, or name its `encoding` in the mapping (GB18030 for "
         "most Chinese files, latin-1 for older Western ones)."
     )

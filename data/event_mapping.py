@@ -28,7 +28,7 @@ from data.mapping import (
 )
 from data.parameters import Parameters, read_parameters
 from data.schema import DATED_TABLES, STREAMS, Table
-from data.table_form import Form
+from data.table_form import MISSING, Form
 from data.yaml_tree import parse
 
 KIND = "events"
@@ -324,7 +324,7 @@ class EventMapping(Parameters):
     last_month: Month | None = None
     known_until: Month | None = None
     dates: Label = "%Y-%m-%d"
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    missing: tuple[str, ...] = MISSING
     limit_rules: LimitRules | None = None
     borrowers: Annotated[Sources, Field(min_length=1)]
     streams: dict[Name, StreamOfEvents] = Field(default_factory=dict)

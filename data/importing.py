@@ -23,6 +23,7 @@ from data.book import (
     sha256,
 )
 from data.errors import DataFault
+from data.event_ids import first_again, numbered
 from data.flat_file import FlatFile, open_flat_file, parts_of
 from data.mapping import BookMapping, Derivation, MappedFeature, ProtectedColumn, tables_of
 from data.table_form import NotNumbers, TableFile
@@ -167,21 +168,17 @@ def _ids(
     if texts is None:
         numbers = np.arange(1, rows + 1)
         return numbers, pa.array(numbers.astype(str))
-    # Numbers with leading zeros are texts: as numbers, two of them could be one.
-    if pc.all(pc.match_substring_regex(texts, "^(0|[1-9][0-9]{0,17})$")).as_py():
-        ids = np.asarray(pc.cast(texts, pa.int64()).to_numpy())
-    else:
-        ids = np.asarray(pc.rank(texts, tiebreaker="dense").to_numpy()).astype(np.int64)
-    by_id = np.argsort(ids, kind="stable")
-    again = np.flatnonzero(np.diff(ids[by_id]) == 0)
-    if len(again):
+    again = first_again(texts)
+    if again is not None:
         # The first row of the file whose id stood before, and where it stood first.
-        row = int(by_id[again + 1].min())
-        earlier = int(np.flatnonzero(ids == ids[row])[0])
+        row, earlier = again
         raise DataFault(
             f"{source.place(row)}: {column} is {texts[row].as_py()!r}, which stands already in "
             f"{source.place(earlier).rpartition(', ')[2]}; give every client one row and an id of its own."
         )
+    own, order = numbered(texts)
+    ids = np.empty(rows, dtype=np.int64)
+    ids[order] = own.numbers
     return ids, texts
 
 

@@ -14,7 +14,7 @@ from data.errors import CallError
 from data.mapping_defaults import filled
 from data.parameters import Parameters, read_parameters
 from data.schema import FLAT_TABLES, Table
-from data.table_form import DELIMITERS, ENCODINGS, Form
+from data.table_form import DELIMITERS, ENCODINGS, MISSING, Form
 from data.yaml_tree import parse
 
 RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "base", "feature")
@@ -336,7 +336,7 @@ class BookMapping(Parameters):
     limit_column: Column
     amount_column: Column | None = None
     currency: Currency
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    missing: tuple[str, ...] = MISSING
     protected: tuple[ProtectedColumn, ...] = ()
     policy: TopShare
     favoured_top_share: Share

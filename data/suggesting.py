@@ -33,7 +33,7 @@ from data.errors import DataFault
 from data.excel_files import sheets_of
 from data.flat_file import TEXTS, WORKBOOKS, open_flat_file, parts_of
 from data.mapping import RESERVED
-from data.table_form import Form, TableFile, refuse_twice
+from data.table_form import Form, NotText, TableFile, refuse_twice
 from data.unpacking import kind_of, unpacked
 
 SAMPLE: Final = 50_000
@@ -193,8 +193,8 @@ def _read(path: Path) -> tuple[TableFile, Form, int, dict[str, pa.StringArray]]:
             source = open_flat_file(path, form, ())
             refuse_twice(path, source.names)
             return source, form, *_sample(source)
-        except DataFault as fault:
-            if encoding == last or "is not text in" not in str(fault):
+        except NotText:
+            if encoding == last:
                 raise
     raise AssertionError("the last encoding was tried")
 

@@ -14,6 +14,7 @@ import yaml
 from data.column_names import PROTECTED, speaks_of, unit_of
 from data.column_profile import Profile
 from data.suggesting import SAMPLE, Candidate, Evidence, Suggestion
+from data.table_form import MISSING
 
 DECIDE: Final = "DECIDE"
 """Stands where nothing can be guessed; an import with it is refused until it is replaced."""
@@ -75,8 +76,7 @@ def _reading(found: Suggestion) -> Iterator[str]:
     texts = sorted({text for profile in _looked_at(found) for text in profile.texts})
     if texts:
         yield "# Texts that mean missing; the last ones were found among numbers or codes of this file."
-        usual = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
-        yield f"missing: [{', '.join(quoted(text) for text in dict.fromkeys([*usual, *texts]))}]"
+        yield f"missing: [{', '.join(quoted(text) for text in dict.fromkeys([*MISSING, *texts]))}]"
 
 
 def _date_forms(dates: Sequence[Profile]) -> list[str]:

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 
-from data.errors import CallError
+from data.errors import CallError, DataFault
 
 ENCODINGS = ("utf-8", "gb18030", "gbk", "big5", "utf-16", "latin-1", "cp1252")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""Texts that mean missing wherever a mapping says nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Form:
     delimiter: str | None = None
     decimal: str = "."
     sheet: str | None = None
+
+
+class NotText(DataFault):
+    """A file is not text in the encoding in which it was to be read; another may be its own."""
 
 
 class NotNumbers(Exception):

@@ -1,6 +1,7 @@
 """A suggested mapping says what a file is, with its evidence; what a human must decide stands out, and nothing else."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from data import suggesting
 from data.column_names import feature_name, speaks_of, stem_of, unit_of, words_of
 from data.column_profile import HIGH_CODES, LOW_CODES, profile_of
 from data.errors import CallError, DataFault
+from data.event_mapping import EventMapping
+from data.flat_file import open_flat_file
 from data.importing import import_book
-from data.mapping import mapping_of
+from data.mapping import BookMapping, mapping_of
 from data.suggesting import Suggestion, suggestion_for
 from data.suggestion_text import DECIDE, quoted, suggestion_text
+from data.table_form import MISSING, Form, TableFile
 from tests.data.lenders import application_file, bureau_file
 
 
@@ -275,6 +279,32 @@ def test_a_large_file_is_looked_at_in_part_and_that_is_said(
     assert f"no value stands twice in it among the {found.looked_at} rows looked at\n" in suggestion_text(
         found
     )
+
+
+def test_another_encoding_is_tried_for_what_is_no_text_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for a file whose path says these words."""
+    tried: list[str] = []
+
+    def opened(path: Path, form: Form, wanted: Sequence[str]) -> TableFile:
+        tried.append(form.encoding)
+        return open_flat_file(path, form, wanted)
+
+    monkeypatch.setattr(suggesting, "open_flat_file", opened)
+    file = tmp_path / "this is not text in utf-8.csv"
+    file.write_bytes("编号,b\n1,2,3\n".encode())
+    with pytest.raises(DataFault, match="line 2: 3 values"):
+        suggestion_for(file)
+    file.write_bytes("编号,b\n1,2,3\n".encode("gb18030"))
+    with pytest.raises(DataFault, match="line 2: 3 values"):
+        suggestion_for(file)
+    assert tried == ["utf-8", "utf-8", "gb18030"]
+
+
+def test_texts_that_mean_missing_are_the_same_wherever_a_mapping_says_nothing() -> None:
+    assert BookMapping.model_fields["missing"].default is MISSING
+    assert EventMapping.model_fields["missing"].default is MISSING
 
 
 @pytest.mark.parametrize(
