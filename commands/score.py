@@ -45,14 +45,19 @@ def score(
     console = common.console
     store = store_of(common)
     uri, folder, parts = _decision(store, model, book)
+    from data.categories import strange_told
     from scoring.batch import decider_of, score_file
 
     kept = tuple(dict.fromkeys(filter(None, map(str.strip, ",".join(keep).split(",")))))
+    decider = decider_of(folder, parts)
     with console.step(f"Scoring {input_}", 1000) as move:
-        scored = score_file(input_, out, decider_of(folder, parts), kept, reasons=reasons, moved=move)
+        scored = score_file(input_, out, decider, kept, reasons=reasons, moved=move)
     if scored.unused:
         more = f" and {len(scored.unused) - 8} more" if len(scored.unused) > 8 else ""
         console.note(f"Not used: {', '.join(scored.unused[:8])}{more}.")
+    for name, strange in scored.strange.items():
+        if strange:
+            console.note(strange_told(name, strange, scored.rows, decider.codings[name]))
     refused = {rule: scored.refused[rule] for rule in parts.rules if scored.refused[rule]}
     count = sum(refused.values())
     console.result(
@@ -65,6 +70,7 @@ def score(
         refused=count,
         refused_by=refused,
         unused=scored.unused,
+        not_known={name: dict(found) for name, found in scored.strange.items() if found},
     )
 
 

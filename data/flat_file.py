@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from data.categories import Coding, whole
 from data.csv_files import open_csv
 from data.errors import CallError, DataFault
 from data.excel_files import open_excel
@@ -107,7 +109,7 @@ class FlatFile:
         words = self.columns[column].dictionary_encode()
         numbers, unknown = [], []
         for word in words.dictionary.to_pylist():
-            code = word if word in known else _whole(word)
+            code = word if word in known else whole(word)
             value = known.get(code)
             numbers.append(np.nan if value is None else value)
             unknown.append(code not in known)
@@ -120,6 +122,24 @@ class FlatFile:
                 "complete the mapping, or correct it there."
             )
         return np.array(numbers, dtype=np.float64)[positions]
+
+    def categorised(self, column: str, coding: Coding) -> tuple[NDArray[np.float64], Counter[str]]:
+        """A column of categories as their numbers, NaN where missing; and rows of each value that is none of them."""
+        words = self.columns[column].dictionary_encode()
+        strange = Counter[str]()
+        numbers = []
+        positions = np.asarray(words.indices.to_numpy(), dtype=np.int64)
+        texts = words.dictionary.to_pylist()
+        rows = np.bincount(positions, minlength=len(texts)).tolist()
+        for word, count in zip(texts, rows, strict=True):
+            known = coding.number(word)
+            if known is None and word in self.missing:
+                known = np.nan
+            elif known is None:
+                strange[word] += count
+                known = coding.rest
+            numbers.append(known)
+        return np.array(numbers, dtype=np.float64)[positions], strange
 
     def days(self, column: str, form: str | None) -> NDArray[np.float64]:
         """A column of dates as days since 1970; NaN where the value is missing.
@@ -315,12 +335,6 @@ def as_days(text: pa.StringArray, form: str) -> pa.Date32Array:
     # The 30th of February is taken for a day of March; written again it is another text.
     again = pc.equal(pc.strftime(at, "%Y-%m-%d"), iso)
     return pc.cast(pc.if_else(again, at, pa.scalar(None, at.type)), pa.date32())
-
-
-def _whole(word: str) -> str:
-    """A whole number without the decimals that some programs write: '2.0' is the code '2'."""
-    head, point, tail = word.partition(".")
-    return head if point and tail and not tail.strip("0") else word
 
 
 def _listed(codes: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from data.book import (
     refuse_other_source,
     sha256,
 )
+from data.categories import strange_told
 from data.errors import DataFault
 from data.event_ids import first_again, numbered
 from data.flat_file import FlatFile, open_flat_file, parts_of
@@ -41,6 +43,8 @@ _TRIES: Final = 8
 
 Values = NDArray[np.float64]
 Told = Callable[[str], None]
+Strange = dict[str, Counter[str]]
+"""By feature of categories how many rows hold each value that is none of them."""
 
 
 def import_book(mapping: BookMapping, file: Path, out: Path, told: Told = lambda said: None) -> Book:
@@ -63,7 +67,12 @@ def import_book(mapping: BookMapping, file: Path, out: Path, told: Told = lambda
     refuse_other_source(out, "imported")
     source = open_flat_file(file, mapping.form, mapping.columns)
     told(f"Reading {file.name} as {source.told}.")
-    columns = _read(source, mapping)
+    strange: Strange = {}
+    columns = _read(source, mapping, strange)
+    rows = len(columns["borrowers"]["borrower_id"])
+    for feature in mapping.features:
+        if strange.get(feature.name) and feature.coding is not None:
+            told(strange_told(feature.name, strange[feature.name], rows, feature.coding))
     order = np.argsort(columns["borrowers"]["borrower_id"], kind="stable")
     with BookWriter(out) as writer:
         for name, table in tables_of(mapping).items():
@@ -76,31 +85,39 @@ def import_book(mapping: BookMapping, file: Path, out: Path, told: Told = lambda
     return open_book(out)
 
 
-def _read(source: TableFile, mapping: BookMapping) -> dict[str, dict[str, Any]]:
+def _read(source: TableFile, mapping: BookMapping, strange: Strange) -> dict[str, dict[str, Any]]:
     """The columns of each table; the file's columns of numbers are read as such wherever they can be.
 
     Read as text, a cell is taken as people wrote it, with spaces around it, and a fault is shown so.
+
+    Args:
+        source: The file.
+        mapping: What its columns mean.
+        strange: Filled with the values that are no category.
     """
     numbers = frozenset(mapping.numbers)
     for _ in range(_TRIES):
         try:
-            return _columns(source, mapping, numbers)
+            return _columns(source, mapping, numbers, strange)
         except NotNumbers as odd:
             numbers = numbers - {odd.column} if odd.column else frozenset()
         except DataFault:
             break
-    return _columns(source, mapping, frozenset())
+    return _columns(source, mapping, frozenset(), strange)
 
 
-def _columns(source: TableFile, mapping: BookMapping, numbers: frozenset[str]) -> dict[str, dict[str, Any]]:
+def _columns(
+    source: TableFile, mapping: BookMapping, numbers: frozenset[str], strange: Strange
+) -> dict[str, dict[str, Any]]:
     """The columns of each table, in the order of the file's rows."""
+    strange.clear()
     parts: dict[str, list[Any]] = {}
     rows = 0
     _refuse_large(source, mapping, source.rows or 0)
     for part in parts_of(source, mapping.columns, mapping.missing, numbers):
         rows += len(part)
         _refuse_large(source, mapping, rows)
-        for name, values in _part(part, mapping).items():
+        for name, values in _part(part, mapping, strange).items():
             parts.setdefault(name, []).append(values)
     if not rows:
         raise DataFault(
@@ -135,7 +152,7 @@ def _refuse_large(source: TableFile, mapping: BookMapping, rows: int) -> None:
 _ID, _BAD, _LIMIT, _AMOUNT = ":id", ":bad", ":limit", ":amount"
 
 
-def _part(part: FlatFile, mapping: BookMapping) -> dict[str, Any]:
+def _part(part: FlatFile, mapping: BookMapping, strange: Strange) -> dict[str, Any]:
     """What a part of the file gives: float32 features, outcomes, limits, amounts, protected columns and ids."""
     found: dict[str, Any] = {_BAD: _outcomes(part, mapping)}
     found[_LIMIT] = _positive(part, mapping.limit_column, "a limit")
@@ -147,7 +164,12 @@ def _part(part: FlatFile, mapping: BookMapping) -> dict[str, Any]:
         number = column.kind == "number"
         found[column.name] = _numbers(part, column.source, column) if number else _words(part, column.source)
     for feature in mapping.features:
-        found[feature.name] = _feature(part, feature, mapping).astype(np.float32)
+        if feature.coding is None:
+            values = _feature(part, feature, mapping)
+        else:
+            values, unknown = part.categorised(feature.sources[0], feature.coding)
+            strange.setdefault(feature.name, Counter()).update(unknown)
+        found[feature.name] = values.astype(np.float32)
     return found
 
 

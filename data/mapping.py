@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sized
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from data.categories import MOST, Category, Coding, as_text, coding_of, listed
 from data.errors import CallError
 from data.mapping_defaults import filled
 from data.parameters import Parameters, read_parameters
@@ -19,11 +21,6 @@ from data.yaml_tree import parse
 
 RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "base", "feature")
 """Names of the project's own columns, which no feature and no protected column may bear."""
-
-
-def _as_text(value: object) -> object:
-    """A whole number stands for the same code written as text: YAML reads `1` as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _as_number_text(value: object) -> object:
@@ -87,7 +84,7 @@ def _a_date_format(value: str) -> str:
 
 def _absent(value: Any) -> bool:
     """Whether a later addition is not made use of: mappings of earlier books are kept as they were."""
-    return value is None or value == ()
+    return value is None or value is False or value == ()
 
 
 def _some(value: Sized) -> Sized:
@@ -96,7 +93,7 @@ def _some(value: Sized) -> Sized:
     return value
 
 
-Code = Annotated[str, BeforeValidator(_as_text)]
+Code = Annotated[str, BeforeValidator(as_text)]
 Column = Annotated[str, AfterValidator(_some)]
 DateFormat = Annotated[str, AfterValidator(_a_date_format)]
 Delimiter = Annotated[str, AfterValidator(_a_delimiter)]
@@ -107,7 +104,7 @@ Name = Annotated[str, AfterValidator(_a_name)]
 ReasonCode = Annotated[str, AfterValidator(_a_reason)]
 NumberCode = Annotated[str, BeforeValidator(_as_number_text), AfterValidator(_a_number)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(_as_text)]
+Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(as_text)]
 
 
 class Outcome(Parameters):
@@ -244,6 +241,10 @@ class MappedFeature(Meaning):
         least: The least value that can be right; one below is a fault of the file.
         most: The largest.
         sign: Which way it may push the probability of default, and the limit the other way: short for both signs.
+        kind: `category` where the column holds names or codes; otherwise numbers.
+        categories: Its categories, numbered by their places; instead of `values`.
+        ordered: Whether they stand in order, from less to more; any other value is missing then.
+        other: What all other values of an unordered column are called, in English and in Chinese.
     """
 
     column: Column | None = None
@@ -252,9 +253,41 @@ class MappedFeature(Meaning):
     missing: tuple[NumberCode, ...] = Field(default=(), exclude_if=_absent)
     least: float | None = Field(default=None, exclude_if=_absent)
     most: float | None = Field(default=None, exclude_if=_absent)
-    sign: Annotated[Literal["+", "-", "0"] | None, BeforeValidator(_as_text)] = Field(
+    sign: Annotated[Literal["+", "-", "0"] | None, BeforeValidator(as_text)] = Field(
         default=None, exclude_if=_absent
     )
+    kind: Literal["number", "category"] | None = Field(default=None, exclude_if=_absent)
+    categories: Annotated[tuple[Category, ...], BeforeValidator(listed)] = Field(
+        default=(), exclude_if=_absent
+    )
+    ordered: bool = Field(default=False, exclude_if=_absent)
+    other: tuple[Label, Label] | None = Field(default=None, exclude_if=_absent)
+
+    @model_validator(mode="after")
+    def _sound_categories(self) -> Self:
+        if self.kind != "category":
+            if self.categories or self.ordered or self.other:
+                raise ValueError("`categories`, `ordered` and `other` are for a feature of `kind: category`")
+            return self
+        if not self.categories:
+            raise ValueError("it is of `kind: category`; name its `categories`")
+        if len(self.categories) > MOST:
+            raise ValueError(
+                f"it has more than {MOST} categories; name the frequent ones, all others are read as one"
+            )
+        if self.values is not None or self.derive is not None or self.missing:
+            raise ValueError("a feature of `kind: category` has no `values`, `derive` or `missing`")
+        if self.least is not None or self.most is not None:
+            raise ValueError("a feature of `kind: category` has no `least` and no `most`")
+        codes = [code for category in self.categories for code in category.codes]
+        again = [code for code in codes if codes.count(code) > 1]
+        if again:
+            raise ValueError(f"its category {again[0]!r} stands twice; keep one")
+        if self.ordered and self.other:
+            raise ValueError("in an order there is no place for `other`; leave one of them out")
+        if not self.ordered and {self.limit_sign, self.release_sign} & {"+", "-"}:
+            raise ValueError("without an order it can have no sign + or -; write 0, or `ordered: true`")
+        return self
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -269,6 +302,11 @@ class MappedFeature(Meaning):
                 f"its `least`, {self.least:g}, is above its `most`, {self.most:g}; exchange them"
             )
         return self
+
+    @cached_property
+    def coding(self) -> Coding | None:
+        """How its categories are numbered; None of a feature without any."""
+        return coding_of(self.categories, self.ordered, self.other) if self.categories else None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -382,7 +420,11 @@ class BookMapping(Parameters):
         """Those of the file's columns that hold numbers and are read in no other way."""
         own = [self.limit_column, self.amount_column]
         kept = [column.source for column in self.protected if column.kind == "number"]
-        plain = [feature for feature in self.features if feature.values is None and not feature.dated]
+        plain = [
+            feature
+            for feature in self.features
+            if feature.values is None and not feature.categories and not feature.dated
+        ]
         numbers = {*own, *kept, *(column for feature in plain for column in feature.sources)}
         texts = {self.id_column, self.outcome.column}
         texts |= {column.source for column in self.protected if column.kind == "category"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from data.categories import UNIT
 from data.errors import CallError
 from data.yaml_tree import Tree
 
@@ -44,6 +45,8 @@ def _feature(said: Tree, patterns: Mapping[str, Sequence[str]], currency: object
         return said
     label = said.get("label_en", said.get("label_zh", _label(name)))
     usual: Tree = {"label_en": label, "label_zh": label, "unit": "index"}
+    if said.get("kind") == "category":
+        usual |= {"unit": UNIT, "limit_sign": "0", "release_sign": "0"}
     if "family" not in said:
         usual |= _OTHERS
     usual |= {f"{snapshot}_sign": "0" for snapshot in patterns} | dict(_signs(said))

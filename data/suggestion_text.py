@@ -21,6 +21,14 @@ DECIDE: Final = "DECIDE"
 _FEW: Final = 8
 """Different whole numbers up to which a column may hold codes rather than numbers."""
 
+_RARE: Final = 0.002
+"""Share of the rows below which a code is too rare to be a category of its own."""
+_NO_AND_YES: Final = (
+    *(("n", "y"), ("no", "yes"), ("f", "t"), ("false", "true"), ("n", "j"), ("nein", "ja"), ("off", "on")),
+    ("否", "是"),
+)
+"""Codes that say no and yes, in the order of the alphabet."""
+
 
 def suggestion_text(found: Suggestion) -> str:
     """A mapping as YAML. Whatever comes from the file, names and values, stands in quotes, and can be no more."""
@@ -166,6 +174,9 @@ def _features(found: Suggestion) -> Iterator[str]:
     yield "# Signs are proposed where the file bears them out: + the larger the value, the higher the bad rate (or the"
     yield "# limit); - the lower; 0 either way, or not clear. Rates are those of equal groups from low values to high."
     kept = [candidate for candidate in found.candidates if candidate.leak is None]
+    if any(candidate.profile.codes and not _is_flag(candidate.profile) for candidate in kept):
+        yield "# Categories that stand in order can be listed from less to more, with `ordered: true` and a sign. What"
+        yield "# is not listed is read as Other (of ordered ones as missing). Names for reports: docs/import.md."
     if not kept:
         yield f"features: {DECIDE}  # no column is left that could be one"
         return
@@ -190,12 +201,18 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
     parts = [f"name: {_name(candidate.name)}"]
     if candidate.name != profile.name:
         parts += [f"column: {quoted(profile.name)}", f"label_en: {quoted(profile.name)}"]
-    if profile.codes:
+    sign = candidate.evidence.sign if candidate.evidence else "0"
+    if _is_flag(profile):
         parts.append(
             "values: {"
             + ", ".join(f"{quoted(code)}: {place}" for place, code in enumerate(profile.codes))
             + "}"
         )
+    elif profile.codes:
+        named = ", ".join(quoted(code) for code in _frequent(profile))
+        parts += ["kind: category", f"categories: [{named}]"]
+        if sign != "0" or candidate.limit_sign != "0":
+            parts.append("ordered: true")
     if profile.missing:
         parts.append(_missing(profile).removeprefix(", "))
     unit = _unit(profile)
@@ -205,7 +222,7 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
         parts.append(f"family: {quoted(family)}")
     of_limit = any(profile.name == one.name for one in (*found.limits[:1], *found.amounts[:1]))
     limit = "x" if of_limit else candidate.limit_sign
-    release = candidate.evidence.sign if candidate.evidence else "0"
+    release = sign
     if of_limit:
         parts.append("limit_sign: x")
     elif limit != {"+": "-", "-": "+"}.get(release, "0"):  # which is what `sign` says of the limit
@@ -214,8 +231,24 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
     yield f"  - {{{', '.join(parts)}}}"
 
 
+def _is_flag(profile: Profile) -> bool:
+    """Whether a column of codes says no and yes, in this order of the alphabet, so that its name says it all."""
+    return len(profile.codes) == 2 and tuple(code.lower() for code in profile.codes) in _NO_AND_YES
+
+
+def _frequent(profile: Profile) -> list[str]:
+    """The codes that are no rarity: all others are read as one."""
+    assert profile.values is not None
+    counts = np.bincount(
+        profile.values[~np.isnan(profile.values)].astype(np.int64), minlength=len(profile.codes)
+    )
+    least = _RARE * len(profile.values)
+    found = [code for code, count in zip(profile.codes, counts.tolist(), strict=True) if count >= least]
+    return found or list(profile.codes)
+
+
 def _unit(profile: Profile) -> str | None:
-    if profile.different == 2 and (profile.codes or profile.whole):
+    if profile.different == 2 and (_is_flag(profile) or (profile.whole and not profile.codes)):
         return "0/1"
     return None if profile.codes else unit_of(profile.name)
 
@@ -226,12 +259,12 @@ def _evidence(candidate: Candidate) -> Iterator[str]:
     if found is not None:
         rates = ", ".join(_rates(found))
         if profile.codes and profile.different > 2:
-            yield f"{DECIDE}: are these codes in order? They are numbered by their names; bad rates {rates}"
+            yield f"bad rates {rates}"
         else:
             yield f"bad rates {rates}; AUC {found.auc:.2f}, n {found.known:,}"
     yield from _codes_said(profile)
     if not profile.codes and profile.whole and 2 < profile.different <= _FEW:
-        yield f"{profile.different} different whole numbers: if they are codes without order, give `values`"
+        yield f"{profile.different} different whole numbers: if they are codes, write them as `kind: category`"
 
 
 def _missing(profile: Profile) -> str:

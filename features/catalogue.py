@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.book import Book
+from data.categories import coding_told
 from data.errors import CallError, DataFault
 from data.event_mapping import is_of_events
 
@@ -47,6 +48,8 @@ class Feature:
         release_sign: The same for the probability of default of the release model.
         reason_code: The reason that it stands for (`R01` to `R20`), or empty.
         reason_use: Whether it may be named as a reason: `Y`, `C` (with care) or `N`.
+        levels: Of a feature of categories, what the category of each number is called, in English and in Chinese.
+        ordered: Whether its categories stand in order, from less to more.
     """
 
     name: str
@@ -63,6 +66,17 @@ class Feature:
     release_sign: str
     reason_code: str
     reason_use: str
+    levels: tuple[tuple[str, str], ...] = ()
+    ordered: bool = False
+
+    def __post_init__(self) -> None:
+        # JSON has lists where this has tuples.
+        object.__setattr__(self, "levels", tuple((english, chinese) for english, chinese in self.levels))
+
+    @property
+    def unordered(self) -> bool:
+        """Whether it is of categories without an order, so that no middle and no more or less is told of it."""
+        return bool(self.levels) and not self.ordered
 
     @property
     def days(self) -> int:
@@ -113,7 +127,11 @@ class Catalogue:
     @cached_property
     def digest(self) -> str:
         """sha256 of all that the catalogue says."""
-        said = json.dumps([asdict(feature) for feature in self.features], ensure_ascii=False)
+        # What only features of categories have is left out elsewhere: catalogues from before it stay the same.
+        held = (
+            {k: v for k, v in asdict(feature).items() if v not in ((), False)} for feature in self.features
+        )
+        said = json.dumps(list(held), ensure_ascii=False)
         return hashlib.sha256(said.encode()).hexdigest()
 
     def __getitem__(self, name: str) -> Feature:
@@ -140,7 +158,8 @@ class Catalogue:
 def own_catalogue() -> Catalogue:
     """The catalogue of dated books, as it stands in `catalogue.csv`; protected attributes are not in it."""
     with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as lines:
-        return Catalogue(tuple(Feature(**row) for row in csv.DictReader(lines)))
+        rows: list[dict[str, Any]] = list(csv.DictReader(lines))
+    return Catalogue(tuple(Feature(**row) for row in rows))
 
 
 def catalogue_of(book: Book) -> Catalogue:
@@ -221,6 +240,9 @@ def _imported(said: Mapping[str, Any]) -> Feature:
         "reason_code": "",
         "reason_use": "Y" if said.get("reason_code") else "N",
     }
+    coding = coding_told(said)
+    if coding is not None:
+        filled |= {"levels": coding.levels, "ordered": bool(said.get("ordered"))}
     return Feature(**(filled | known))
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.atomic import whole_file
+from data.categories import Coding
 from data.errors import CallError, DataFault
 from models.codes import Scorer, scorer_of
 from models.trees import trees_of
@@ -68,6 +70,19 @@ class Decider:
         """Whether the policy differs by region."""
         return self.parts.facts["policy"]["table"] is not None
 
+    @cached_property
+    def codings(self) -> dict[str, Coding]:
+        """How the values of each feature of categories are numbered."""
+        told = self.parts.facts.get("categories", {})
+        return {
+            name: Coding(
+                said["numbers"],
+                np.nan if said["rest"] is None else float(said["rest"]),
+                tuple((english, chinese) for english, chinese in said["levels"]),
+            )
+            for name, said in told.items()
+        }
+
     @property
     def needed(self) -> list[str]:
         """The columns without which no row can be decided."""
@@ -84,11 +99,13 @@ class Scored:
         rows: How many rows.
         refused: How many of them by each rule.
         unused: Columns of the file that nothing was done with.
+        strange: By feature of categories how many rows hold each value that is none of them.
     """
 
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     unused: list[str] = field(default_factory=list)
+    strange: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def decider_of(folder: Path, parts: Parts) -> Decider:
@@ -112,7 +129,8 @@ def score_file(
     """Scores every row of a file, in its order; the result appears whole or not at all.
 
     Args:
-        source: CSV or Parquet with a column for each feature.
+        source: CSV or Parquet with a column for each feature; a feature of categories as text has the values that its
+            mapping names, as numbers those of the book.
         out: CSV or Parquet: the kept columns, limit, pd, decision, refused_by, and reason_1 to reason_4 if wanted.
         decider: The model.
         kept: Columns of the file that go along, such as an id.
@@ -134,7 +152,7 @@ def score_file(
     with _opened(source, decider, kept, scored, moved) as batches, whole_file(out) as aside:
         writer: Any = None
         for batch in batches:
-            decided = _decided(batch, decider, source, scored.rows, reasons)
+            decided = _decided(batch, decider, source, scored, reasons)
             table = _result(batch, decided, decider.parts, kept, reasons)
             if writer is None:
                 writer = _writer(out, aside, table.schema)
@@ -174,7 +192,7 @@ def _csv_batches(
         names = next(csv.reader([stream.readline().decode("utf-8-sig")]), [])
         wanted = _wanted(source, names, decider, kept, scored)
         types: dict[str, pa.DataType] = dict.fromkeys(wanted, pa.float64())
-        types |= dict.fromkeys(set(kept) - set(decider.needed), pa.string())
+        types |= dict.fromkeys((set(kept) - set(decider.needed)) | set(decider.codings), pa.string())
         special = {REGION: pa.int64(), ASKED_ON: pa.timestamp("s")}
         types |= {name: kind for name, kind in special.items() if name in wanted and decider.by_region}
         stream.seek(0)
@@ -231,9 +249,16 @@ def _wanted(
     return wanted
 
 
-def _decided(batch: pa.RecordBatch, decider: Decider, source: Path, before: int, reasons: bool) -> Decided:
-    facts = decider.parts.facts
-    columns = {name: _numbers(batch, name, source) for name in decider.needed if name != REGION}
+def _decided(batch: pa.RecordBatch, decider: Decider, source: Path, scored: Scored, reasons: bool) -> Decided:
+    facts, before = decider.parts.facts, scored.rows
+    columns = {}
+    for name in decider.needed:
+        if name in decider.codings and _is_text(batch.column(name)):
+            strange = scored.strange.setdefault(name, Counter())
+            absent = facts["categories"][name]["missing"]
+            columns[name] = _categories(batch.column(name), decider.codings[name], absent, strange)
+        elif name != REGION:
+            columns[name] = _numbers(batch, name, source)
     limit_values, values = (_matrix(columns, facts[f"{kind}_features"]) for kind in ("limit", "release"))
     region = _regions(batch, source, before) if decider.by_region else None
     try:
@@ -265,6 +290,32 @@ def _numbers(batch: pa.RecordBatch, name: str, source: Path) -> NDArray[np.float
             raise CallError(f"{source}: {name} is of type {column.type}, but must hold numbers; convert it.")
         column = pc.cast(column, pa.float64())
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _is_text(column: pa.Array) -> bool:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _categories(
+    column: pa.Array, coding: Coding, missing: Sequence[str], strange: Counter[str]
+) -> NDArray[np.float64]:
+    """A column of categories as their numbers; NaN where missing. A null is what an empty cell is."""
+    words = (column if pa.types.is_dictionary(column.type) else column.dictionary_encode()).cast(
+        pa.dictionary(pa.int32(), pa.string())
+    )
+    places = np.asarray(words.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    texts = [word.strip() for word in words.dictionary.to_pylist()]
+    rows = np.bincount(places[places >= 0], minlength=len(texts)).tolist()
+    numbers = []
+    for word, count in zip(texts, rows, strict=True):
+        known = coding.number(word)
+        if known is None and word and word not in missing:
+            strange[word] += count
+            known = coding.rest
+        numbers.append(np.nan if known is None else known)
+    empty = coding.number("")
+    return np.array([*numbers, np.nan if empty is None else empty], dtype=np.float64)[places]
 
 
 def _regions(batch: pa.RecordBatch, source: Path, before: int) -> NDArray[np.int64]:

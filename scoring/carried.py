@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.book import Book
+from data.categories import coding_told
 from explanations.kernel.patterns import patterns_of
 from explanations.parameters import ReasonParameters
 from explanations.reasons.principal_reasons import (
@@ -70,6 +71,7 @@ def write_decision(
         "limit_features": list(limit.features),
         "release_features": list(release.features),
         "calibration": {"slope": release.calibration.slope, "intercept": release.calibration.intercept},
+        "categories": _category_facts(book),
         "policy": _policy_facts(book, catalogue, release, cutoff, policy),
         "reasons": said,
         "reference": len(released),
@@ -81,6 +83,19 @@ def write_decision(
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / FACTS).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return facts
+
+
+def _category_facts(book: Book) -> dict[str, Any]:
+    """Of each feature of categories the number of each value, that of all others (None: missing), and all names."""
+    mapping, found = book.manifest.mapping or {}, {}
+    for feature in mapping.get("features", []):
+        coding = coding_told(feature)
+        if coding is not None:
+            rest = None if np.isnan(coding.rest) else coding.rest
+            levels = [list(level) for level in coding.levels]
+            said = {"numbers": dict(coding.numbers), "rest": rest, "levels": levels}
+            found[feature["name"]] = said | {"missing": list(mapping["missing"])}
+    return found
 
 
 def folder_digest(folder: Path) -> str:

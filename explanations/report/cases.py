@@ -18,7 +18,7 @@ from explanations.report.case_story import reasons_of, recourse_of, timeline_of,
 from explanations.report.cause_charts import case_causes
 from explanations.report.contrast_table import label_of
 from explanations.report.phrases import Phrases
-from explanations.report.quantities import money, push, share, with_unit
+from explanations.report.quantities import money, push, share, value_text
 from explanations.report.waterfalls import SHOWN, Model
 from explanations.report.words import Text, named, same, say
 from features.catalogue import Catalogue
@@ -165,8 +165,10 @@ def _rows(
     for name in sorted(main, key=lambda name: (-(release.push(place, name) or 0.0), name)):
         values = [part.value(place, name) for part in (limit, release)]
         pushes = [part.push(place, name) for part in (limit, release)]
-        unit = catalogue[name].unit
-        said = [None if value is None else phrases.put(with_unit(value, unit, currency)) for value in values]
+        said = [
+            None if value is None else phrases.put(value_text(value, catalogue[name], currency))
+            for value in values
+        ]
         yield [numbered[name], *said, *(None if one is None else _rounded(one) for one in pushes)]
 
 

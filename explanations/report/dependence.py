@@ -22,7 +22,7 @@ from explanations.report.quantities import (
     push,
     share,
     unit_name,
-    with_unit,
+    value_text,
 )
 from explanations.report.words import Text, joined, same, say
 from features.catalogue import Feature
@@ -45,6 +45,7 @@ class Dependence:
         base: Share refused of all favoured.
         in_limit: Whether the limit model has it.
         unit: What its values are in; empty for counts and ratios.
+        joined_up: Whether a line may join the bins: not those of categories without an order.
     """
 
     row: ContrastRow
@@ -52,6 +53,7 @@ class Dependence:
     base: float
     in_limit: bool
     unit: Text
+    joined_up: bool = True
 
     @property
     def unit_note(self) -> Text | None:
@@ -104,7 +106,8 @@ def _dependence(explanation: Explanation, row: ContrastRow, level: float) -> Dep
     seen = explanation.release_features
     values = seen[row.name].to_numpy(np.float64)
     refused = (seen["cohort"] == "conflict").to_numpy()
-    edges = value_edges(values)
+    # Each category stands by itself, however many there are.
+    edges = np.unique(values[np.isfinite(values)]) if feature.levels else value_edges(values)
     bins = len(edges) + 1
     place = bin_of(values, edges)
     requests, conflicts = np.bincount(place, minlength=bins), np.bincount(place[refused], minlength=bins)
@@ -120,7 +123,12 @@ def _dependence(explanation: Explanation, row: ContrastRow, level: float) -> Dep
         if requests[at]
     )
     return Dependence(
-        row, records, float(refused.mean()), limit is not None, unit_name(feature.unit, currency)
+        row,
+        records,
+        float(refused.mean()),
+        limit is not None,
+        unit_name(feature.unit, currency),
+        joined_up=not feature.unordered,
     )
 
 
@@ -160,7 +168,9 @@ def _record(
     return {
         "at": at,
         "range": (held := _range(at, edges, whole, feature, currency)),
-        "short": held if feature.unit in ("0/1", "flag") else _range(at, edges, whole, None, currency),
+        "short": held
+        if feature.levels or feature.unit in ("0/1", "flag")
+        else _range(at, edges, whole, None, currency),
         "favoured": count(requests),
         "share": round(refused / requests, 5),
         "share_low": round(low, 5),
@@ -199,8 +209,8 @@ def _range(at: int, edges: Floats, whole: bool, feature: Feature | None, currenc
         if at == len(edges) - 1:
             return same(low if at == 0 else f"{low}+")
         return same(low if whole and last == first else f"{low}–{high}")
-    named = [with_unit(value, feature.unit, currency) for value in (first, last)]
-    if feature.unit in ("0/1", "flag") or (whole and last == first and at < len(edges) - 1):
+    named = [value_text(value, feature, currency) for value in (first, last)]
+    if feature.levels or feature.unit in ("0/1", "flag") or (whole and last == first and at < len(edges) - 1):
         return named[0]
     return say("range.above", value=named[0]) if at == len(edges) - 1 else joined(named, en=" – ", zh=" – ")
 

@@ -85,12 +85,12 @@ def _tracks(
             100,
             domains["release"],
             _SIGNED,
-            (*_means("release", AGAINST, tooltip), room),
+            (*_means("release", AGAINST, tooltip, shown.joined_up), room),
         ),
     ]
     if not shown.in_limit:
         return [*tracks, Track(say("dependence.not_in_limit")[language], 0, (0.0, 1.0), {"values": []}, ())]
-    limit = _means("limit", FAVOUR, tooltip)
+    limit = _means("limit", FAVOUR, tooltip, shown.joined_up)
     return [*tracks, Track(say("dependence.limit")[language], 84, domains["limit"], _PERCENT, limit)]
 
 
@@ -106,9 +106,14 @@ def _shares(shown: Dependence, tooltip: Sequence[Spec]) -> tuple[Spec, ...]:
     )
 
 
-def _means(name: str, colour: str, tooltip: Sequence[Spec]) -> tuple[Spec, ...]:
-    """Mean pushes as points on a line, with their intervals."""
-    line: dict[str, Any] = {"type": "line", "color": colour, "strokeWidth": 1.5, "opacity": 0.6}
+def _means(name: str, colour: str, tooltip: Sequence[Spec], joined_up: bool) -> tuple[Spec, ...]:
+    """Mean pushes as points with their intervals, on a line where their order is one."""
+    line: dict[str, Any] = {
+        "type": "line",
+        "color": colour,
+        "strokeWidth": 1.5,
+        "opacity": 0.6 if joined_up else 0,
+    }
     whiskers = {"type": "rule", "color": colour, "strokeWidth": 1.5}
     points = {"type": "point", "filled": True, "size": 48, "color": colour, "opacity": 1}
     return (

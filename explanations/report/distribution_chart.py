@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import partial
 
@@ -15,13 +16,14 @@ from explanations.report.quantities import share
 from explanations.report.words import Language, Text, joined, say
 
 _HEIGHT = 170
+_EACH_NAMED = 16  # edges; of more categories every other name is left out, all stand in the table
 _COLOURS = {"conflict": AGAINST, "reference": FAVOUR}
 
 
 def distribution_chart(index: int, shown: Distribution) -> Chart:
     """Shares of conflict and reference in the bins of one feature, with both medians marked."""
     description = say(
-        "distribution.description",
+        "distribution.description_common" if shown.feature.unordered else "distribution.description",
         feature=shown.label,
         conflict=shown.median_text("conflict"),
         reference=shown.median_text("reference"),
@@ -44,7 +46,8 @@ def distribution_chart(index: int, shown: Distribution) -> Chart:
 def _distribution_note(shown: Distribution) -> Text:
     """The medians, the conflicts' median when their limit was reviewed, and how many values are missing."""
     conflict, reference = shown.median_text("conflict"), shown.median_text("reference")
-    parts = [say("distribution.note", conflict=conflict, reference=reference)]
+    note = "distribution.common" if shown.feature.unordered else "distribution.note"
+    parts = [say(note, conflict=conflict, reference=reference)]
     if math.isfinite(shown.medians["review"]):
         parts.append(say("distribution.at_review", at_review=shown.median_text("review")))
     if max(shown.missing["conflict"], shown.missing["reference"]) >= 0.0005:
@@ -59,7 +62,10 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
         values=_each_value(shown),
         tickCount=5,
         tickMinStep=1 if shown.whole else alt.Undefined,
-        labelExpr=large_numbers(language) if shown.edges[-1] >= 10_000 else alt.Undefined,
+        labelExpr=_labels(shown, language),
+        labelAngle=-35 if shown.feature.levels else alt.Undefined,
+        labelOverlap=False if shown.feature.levels and len(shown.edges) <= _EACH_NAMED else alt.Undefined,
+        labelLimit=110 if shown.feature.levels else alt.Undefined,
         format=",~r",
         grid=False,
     )
@@ -71,7 +77,8 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
     return alt.layer(
         reference.encode(x=across, y=up),
         conflict.encode(x=across, y=up),
-        _median_lines(shown),
+        # Of categories without an order there is no middle.
+        *([] if shown.feature.unordered else [_median_lines(shown)]),
         _columns(shown, language, across),
         width="container",
         height=_HEIGHT,
@@ -80,8 +87,16 @@ def _histogram(shown: Distribution, language: Language) -> Picture:
 
 def _each_value(shown: Distribution) -> Optional[list[float]]:
     """Ticks at the values themselves where there are few whole ones."""
-    few = shown.whole and len(shown.edges) <= 5
+    few = (shown.whole and len(shown.edges) <= 5) or shown.feature.levels
     return [low + 0.5 for low in shown.edges[:-1]] if few else alt.Undefined
+
+
+def _labels(shown: Distribution, language: Language) -> Optional[str]:
+    """How the ends of the axis' ticks are written: categories by their names, large numbers in thousands."""
+    if shown.feature.levels:
+        names = [Text(*level)[language] for level in shown.feature.levels]
+        return f"{json.dumps(names, ensure_ascii=False)}[datum.value]"
+    return large_numbers(language) if shown.edges[-1] >= 10_000 else alt.Undefined
 
 
 def _share_axis(shown: Distribution) -> alt.Y:

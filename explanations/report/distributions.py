@@ -13,7 +13,7 @@ from explanations.explanation import Explanation
 from explanations.report.contrast_table import ContrastRow, by_score, label_of
 from explanations.report.exhibits import Record
 from explanations.report.headline import is_undated
-from explanations.report.quantities import share, unit_name, with_unit
+from explanations.report.quantities import share, unit_name, usual_value, value_text
 from explanations.report.words import Text, joined, say
 from features.catalogue import Feature
 
@@ -32,19 +32,20 @@ class Distribution:
         label: The feature's label.
         unit: Its unit; empty for counts and ratios.
         currency: The book's currency.
-        feature_unit: The unit's code in the catalogue.
+        feature: The feature.
         whole: Whether all its values are whole numbers.
         edges: Edges of the bins, ascending; the first and last bin hold what lies beyond.
         records: A record per bin: low, high, range, and each cohort's share of its known values.
-        medians: Median of `conflict`, `reference`, and of the conflicts at their limit `review`; NaN where
-            no value is known, the limit model has no such feature, or the book no dates.
+        medians: Median (of categories without an order the most common) of `conflict`, `reference`, and of the
+            conflicts at their limit `review`; NaN where no value is known, the limit model has no such feature, or the
+            book no dates.
         missing: Share of missing values of the same three.
     """
 
     label: Text
     unit: Text
     currency: str
-    feature_unit: str
+    feature: Feature
     whole: bool
     edges: tuple[float, ...]
     records: tuple[Record, ...]
@@ -53,7 +54,7 @@ class Distribution:
 
     def median_text(self, cohort: str) -> Text:
         """A median with its unit."""
-        return with_unit(self.medians[cohort], self.feature_unit, self.currency)
+        return value_text(self.medians[cohort], self.feature, self.currency)
 
 
 def main_distributions(
@@ -102,7 +103,7 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
         "review": _at_review(explanation, feature.name, score),
     }
     known = {cohort: sample[np.isfinite(sample)] for cohort, sample in samples.items()}
-    edges = bin_edges([known[cohort] for cohort in COHORTS])
+    edges = _edges(known, feature)
     if not len(edges):
         return None
     currency = str(explanation.summary["currency"])
@@ -110,18 +111,24 @@ def _distribution(explanation: Explanation, feature: Feature) -> Distribution | 
         label=label_of(feature),
         unit=unit_name(feature.unit, currency),
         currency=currency,
-        feature_unit=feature.unit,
+        feature=feature,
         whole=_whole(np.concatenate([known[cohort] for cohort in COHORTS])),
         edges=tuple(edges.tolist()),
-        records=_bins(known, edges, feature.unit, currency),
-        medians={
-            cohort: float(np.median(sample)) if len(sample) else np.nan for cohort, sample in known.items()
-        },
+        records=_bins(known, edges, feature, currency),
+        medians={cohort: usual_value(sample, feature) for cohort, sample in known.items()},
         missing={
             cohort: 1 - len(known[cohort]) / len(sample) if len(sample) else np.nan
             for cohort, sample in samples.items()
         },
     )
+
+
+def _edges(known: Mapping[str, Floats], feature: Feature) -> Floats:
+    """Edges of the bins: a bin for each category there is, of other features as the values lie."""
+    held = [known[cohort] for cohort in COHORTS]
+    if not feature.levels or not any(len(sample) for sample in held):
+        return bin_edges(held)
+    return np.arange(max(sample.max() for sample in held if len(sample)) + 2) - 0.5
 
 
 def _at_review(explanation: Explanation, name: str, requests: pd.Series[int]) -> Floats:
@@ -145,14 +152,14 @@ def _values(table: pd.DataFrame, name: str, cohort: str, requests: pd.Series[int
     return table.loc[rows, name].to_numpy(dtype=np.float64)
 
 
-def _bins(known: Mapping[str, Floats], edges: Floats, unit: str, currency: str) -> tuple[Record, ...]:
+def _bins(known: Mapping[str, Floats], edges: Floats, feature: Feature, currency: str) -> tuple[Record, ...]:
     shares = {cohort: _shares(known[cohort], edges) for cohort in COHORTS}
     together = np.concatenate([known[cohort] for cohort in COHORTS])
     return tuple(
         {
             "low": float(edges[i]),
             "high": float(edges[i + 1]),
-            "range": _range(edges, i, unit, currency, together),
+            "range": _range(edges, i, feature, currency, together),
             **{cohort: round(float(shares[cohort][i]), 6) for cohort in COHORTS},
             **{f"{cohort}_text": share(float(shares[cohort][i])) for cohort in COHORTS},
         }
@@ -168,11 +175,11 @@ def _shares(values: Floats, edges: Floats) -> Floats:
     return np.asarray(counts / len(values))
 
 
-def _range(edges: Floats, i: int, unit: str, currency: str, values: Floats) -> Text:
+def _range(edges: Floats, i: int, feature: Feature, currency: str, values: Floats) -> Text:
     """What a bin holds, in words; whole numbers are named as such, not by the edges between them."""
     whole = _whole(values)
     low, high = (np.ceil(edges[i]), np.floor(edges[i + 1])) if whole else (edges[i], edges[i + 1])
-    first, last = with_unit(float(low), unit, currency), with_unit(float(high), unit, currency)
+    first, last = (value_text(float(end), feature, currency) for end in (low, high))
     if i == len(edges) - 2 and values.max() > edges[-1]:
         return say("range.above", value=first)
     if i == 0 and values.min() < edges[0]:

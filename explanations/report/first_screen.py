@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import ContrastRow, by_score, gap
 from explanations.report.palette import CAUSE_COLOURS
-from explanations.report.quantities import share, with_unit
+from explanations.report.quantities import share, usual_value, value_text
 from explanations.report.section import Subject
 from explanations.report.words import Text, say
 
@@ -86,15 +88,18 @@ def _push(row: ContrastRow) -> float:
 
 
 def _medians(explanation: Explanation, names: list[str]) -> dict[str, tuple[float, float]]:
-    """Median of each feature among the conflicts refused by score and in the reference."""
+    """What is usual of each feature among the conflicts refused by score and in the reference."""
     table = explanation.release_features
     refused = table["request_id"].isin(explanation.conflicts.loc[by_score(explanation), "request_id"])
     reference = table["cohort"] == "reference"
-    found = [table.loc[rows, names].median() for rows in (refused, reference)]
-    return {name: (float(found[0][name]), float(found[1][name])) for name in names}
+    found = {}
+    for name in names:
+        feature, values = explanation.catalogue[name], table[name].to_numpy(np.float64)
+        found[name] = usual_value(values[refused], feature), usual_value(values[reference], feature)
+    return found
 
 
 def _typical(subject: Subject, name: str, conflict: float, reference: float) -> Text:
-    unit = subject.explanation.catalogue[name].unit
-    values = [with_unit(value, unit, subject.currency) for value in (conflict, reference)]
+    feature = subject.explanation.catalogue[name]
+    values = [value_text(value, feature, subject.currency) for value in (conflict, reference)]
     return say("story.typical", conflict=values[0], reference=values[1])

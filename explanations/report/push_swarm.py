@@ -25,8 +25,9 @@ from explanations.report.exhibits import (
     table,
 )
 from explanations.report.palette import INK, LOW_TO_HIGH, PAPER, UNKNOWN, ZERO
-from explanations.report.quantities import count, push, share, with_unit
-from explanations.report.words import Language, say, say_of
+from explanations.report.quantities import count, push, share, usual_value, value_text, with_unit
+from explanations.report.words import Language, Text, joined, say, say_of
+from features.catalogue import Feature
 
 BINS = 44
 _ROW_HEIGHT = 27
@@ -60,8 +61,14 @@ def swarm_chart(explanation: Explanation, rows: Sequence[ContrastRow], undated: 
     seen = explanation.release_features[["request_id", *names]].set_index("request_id")
     own = seen.loc[contributions["request_id"]].to_numpy(np.float64)
     strips = [
-        strip_of(pushes[:, at], own[:, at], seen.iloc[:, at].to_numpy(np.float64), edges)
-        for at in range(len(names))
+        strip_of(
+            pushes[:, at],
+            own[:, at],
+            seen.iloc[:, at].to_numpy(np.float64),
+            edges,
+            explanation.catalogue[name],
+        )
+        for at, name in enumerate(names)
     ]
     records = [
         record
@@ -80,7 +87,7 @@ def swarm_chart(explanation: Explanation, rows: Sequence[ContrastRow], undated: 
     return Chart(
         name="swarm",
         title=say_of(undated, "swarm.title"),
-        note=say_of(undated, "swarm.note"),
+        note=_note(rows, explanation, undated),
         description=description,
         specs=in_both(
             lambda language: _strips(heads, edges, language),
@@ -91,6 +98,13 @@ def swarm_chart(explanation: Explanation, rows: Sequence[ContrastRow], undated: 
     )
 
 
+def _note(rows: Sequence[ContrastRow], explanation: Explanation, undated: bool) -> Text:
+    note = say_of(undated, "swarm.note")
+    if any(explanation.catalogue[row.name].unordered for row in rows):
+        return joined([note, say("swarm.categories")], en=" ", zh="")
+    return note
+
+
 def push_edges(pushes: Floats) -> Floats:
     """Edges of bins that hold nearly all pushes, one of them at zero."""
     low, high = np.percentile(pushes, _OUTER)
@@ -99,7 +113,9 @@ def push_edges(pushes: Floats) -> Floats:
     return np.asarray(np.arange(first, max(last, first + 1) + 1) * width)
 
 
-def strip_of(pushes: Floats, own: Floats, everyone: Floats, edges: Floats) -> Strip:
+def strip_of(
+    pushes: Floats, own: Floats, everyone: Floats, edges: Floats, feature: Feature | None = None
+) -> Strip:
     """A feature's pushes in bins, with the values that push so.
 
     Args:
@@ -107,6 +123,7 @@ def strip_of(pushes: Floats, own: Floats, everyone: Floats, edges: Floats) -> St
         own: Its value there.
         everyone: Its values among all favoured, which say what is high and low.
         edges: Edges of the bins; what lies beyond counts in the outer ones.
+        feature: The feature; of categories the bins show the most common, without an order none is high or low.
     """
     bins = len(edges) - 1
     at = np.clip(np.searchsorted(edges, pushes, side="right") - 1, 0, bins - 1)
@@ -117,13 +134,18 @@ def strip_of(pushes: Floats, own: Floats, everyone: Floats, edges: Floats) -> St
     held = np.bincount(at[known], minlength=bins)
     with np.errstate(divide="ignore", invalid="ignore"):
         means = [np.bincount(at[known], values, bins) / held for values in (place, own[known])]
+    if feature is not None and feature.levels:
+        means[1] = np.array([usual_value(own[at == one], feature) for one in range(bins)])
+    if feature is not None and feature.unordered:
+        means[0] = np.full(bins, np.nan)
     return Strip(np.bincount(at, minlength=bins), *means)
 
 
 def _records(
     order: int, row: ContrastRow, strip: Strip, edges: Floats, explanation: Explanation, currency: str
 ) -> list[Record]:
-    unit = explanation.catalogue[row.name].unit
+    feature = explanation.catalogue[row.name]
+    unit = feature.unit if feature.unit != "0/1" else ""
     most, total = max(int(strip.counts.max()), 1), int(strip.counts.sum())
     records: list[Record] = []
     for at in np.flatnonzero(strip.counts):
@@ -140,7 +162,9 @@ def _records(
                 "label": row.label,
                 "push": f"{push(float(edges[at]))} … {push(float(edges[at + 1]))}",
                 "conflicts": f"{count(number)} ({share(number, total)})",
-                "value": with_unit(_short(float(strip.value[at])), unit if unit != "0/1" else "", currency),
+                "value": value_text(float(strip.value[at]), feature, currency)
+                if feature.levels
+                else with_unit(_short(float(strip.value[at])), unit, currency),
             }
         )
     return records
@@ -191,7 +215,7 @@ def _summary(
     """Percentiles of the pushes, and the values of the quarter that is pushed most and least."""
     records = []
     for at, row in enumerate(rows):
-        unit = explanation.catalogue[row.name].unit
+        feature = explanation.catalogue[row.name]
         low, middle, high = np.percentile(pushes[:, at], [10, 50, 90])
         least, most = np.percentile(pushes[:, at], [25, 75])
         ends = [own[pushes[:, at] <= least, at], own[pushes[:, at] >= most, at]]
@@ -203,7 +227,7 @@ def _summary(
                     for name, value in (("low", low), ("middle", middle), ("high", high))
                 },
                 **{
-                    name: with_unit(_median(end), unit, currency)
+                    name: value_text(usual_value(end, feature), feature, currency)
                     for name, end in zip(("least", "most"), ends, strict=True)
                 },
             }
@@ -211,11 +235,6 @@ def _summary(
     columns = [Column("label", say("column.feature"), numeric=False)]
     columns += [Column(name, say(f"swarm.{name}")) for name in ("low", "middle", "high", "least", "most")]
     return table(say("swarm.title"), columns, records)
-
-
-def _median(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _short(value: float) -> float:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from explanations.report.words import Text, counted, has, same, say
+import numpy as np
+from numpy.typing import NDArray
+
+from explanations.report.words import Text, counted, has, joined, same, say
+from features.catalogue import Feature
 
 NOTHING = "–"
 _SYMBOLS = {"RMB": "¥", "CNY": "¥", "TWD": "NT$", "USD": "US$", "EUR": "€", "GBP": "£"}
@@ -15,7 +19,7 @@ _UNITS = {
     "m": "months", "month": "months", "months": "months",
     "y": "years", "year": "years", "years": "years",
     "0/1": "flag", "flag": "flag",
-    "n": "", "count": "", "r": "", "ratio": "", "0-1": "", "z": "", "index": "", "": "",
+    "n": "", "count": "", "r": "", "ratio": "", "0-1": "", "z": "", "index": "", "category": "", "": "",
 }  # fmt: skip
 
 
@@ -128,6 +132,31 @@ def with_unit(value: float | None, unit: str, currency: str) -> Text:
         return same(number(value))
     key, figure = f"value.{kind}", number(value)
     return counted(key, figure, value=figure) if has(key) else same(f"{figure} {unit}")
+
+
+def value_text(value: float | None, feature: Feature, currency: str) -> Text:
+    """A feature's value as people read it: of categories the name, otherwise the number with its unit."""
+    if feature.levels and value is not None and known(value) and 0 <= round(value) < len(feature.levels):
+        return Text(*feature.levels[round(value)])
+    return with_unit(value, feature.unit, currency)
+
+
+def levels_text(places: list[int], feature: Feature) -> Text:
+    """Some categories by their names."""
+    named = [Text(*feature.levels[place]) for place in places]
+    return joined([joined(named[:-1]), named[-1]], en=" or ", zh="或") if len(named) > 1 else named[0]
+
+
+def usual_value(values: NDArray[np.float64], feature: Feature) -> float:
+    """The middle of some values, the most common of categories without an order; NaN where none is known."""
+    held = values[np.isfinite(values)]
+    if not len(held):
+        return math.nan
+    if feature.unordered:
+        each, counts = np.unique(held, return_counts=True)
+        return float(each[counts.argmax()])
+    # Between two categories there is none.
+    return float(np.percentile(held, 50, method="lower" if feature.levels else "linear"))
 
 
 def unit_name(unit: str, currency: str) -> Text:

@@ -10,7 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explanations.report.contrast_table import label_of
-from explanations.report.quantities import fixed, is_flag, is_money, known, money, share, with_unit
+from explanations.report.quantities import (
+    fixed,
+    is_flag,
+    is_money,
+    known,
+    money,
+    share,
+    value_text,
+    with_unit,
+)
 from explanations.report.words import LANGUAGES, Text, has, same, say
 from features.catalogue import Catalogue, Feature, own_catalogue
 
@@ -108,6 +117,8 @@ def _fact(feature: Feature, code: str, shown: Text | None) -> Text | None:
 def _quantity(value: float, feature: Feature, currency: str) -> Text | None:
     if not known(value):
         return None
+    if feature.levels:
+        return value_text(value, feature, currency)
     if is_money(feature.unit, currency):
         return same(money(value, currency))
     if feature.unit in _RATIOS:

@@ -6,7 +6,16 @@ from typing import Any
 
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import label_of
-from explanations.report.quantities import NOTHING, fixed, is_flag, known, share, with_unit
+from explanations.report.quantities import (
+    NOTHING,
+    fixed,
+    is_flag,
+    known,
+    levels_text,
+    share,
+    value_text,
+    with_unit,
+)
 from explanations.report.words import Text, joined, same, say
 from explanations.rules.candidates import CUTOFF
 from explanations.rules.surrogate import Condition, Figures, Rule, told_of
@@ -76,6 +85,7 @@ def _told(condition: Condition) -> dict[str, Any]:
         "unit": measure.unit,
         "sign": measure.sign,
         "whole": measure.whole,
+        **({} if measure.level is None else {"level": measure.level}),
         "or_unknown": condition.or_unknown,
     }
 
@@ -83,10 +93,25 @@ def _told(condition: Condition) -> dict[str, Any]:
 def _condition_text(condition: Condition, catalogue: Catalogue, currency: str) -> Text:
     measure = condition.measure
     label = say("rule.cutoff") if measure.feature == CUTOFF else label_of(catalogue[measure.feature])
-    bound = _bound(condition, currency)
+    bound = (
+        _bound(condition, currency) if measure.feature == CUTOFF else _asked(condition, catalogue, currency)
+    )
     if condition.or_unknown:
         bound = say("rule.or_unknown", bound=bound)
     return say("rule.condition", label=label, bound=bound)
+
+
+def _asked(condition: Condition, catalogue: Catalogue, currency: str) -> Text:
+    """What is asked of a feature: of categories by their names."""
+    feature, measure = catalogue[condition.measure.feature], condition.measure
+    if measure.level is not None:
+        level = value_text(measure.level if measure.level >= 0 else None, feature, currency)
+        return level if condition.operator == ">=" else say("rule.not", value=level)
+    if feature.levels and measure.kind == "value":
+        places = range(len(feature.levels))
+        held = {">=": places[int(max(condition.value, 0)) :], "<=": places[: int(condition.value) + 1]}
+        return levels_text(list(held.get(condition.operator, places)), feature)
+    return _bound(condition, currency)
 
 
 def _bound(condition: Condition, currency: str) -> Text:

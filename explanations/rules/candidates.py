@@ -32,17 +32,20 @@ class Measure:
 
     Attributes:
         feature: The feature's name, or `cutoff`.
-        kind: `value` at the release; since the limit review `difference` (in the feature's unit) or relative `growth`.
+        kind: `value` at the release; since the limit review `difference` (in the feature's unit) or relative `growth`;
+            whether it `is` a category.
         unit: Unit of the column: the catalogue's, `r` of a growth, `PD` of the cut-off.
         sign: 1 where a higher value may only push toward refusal, -1 where a lower one may, 0 where either.
         whole: Whether all its values are whole numbers.
+        level: Number of the category of which it tells whether the feature is it; -1 where it is missing.
     """
 
     feature: str
-    kind: Literal["value", "difference", "growth"]
+    kind: Literal["value", "difference", "growth", "is"]
     unit: str
     sign: int
     whole: bool
+    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ def _columns(explanation: Explanation, dated: bool) -> Iterator[tuple[Measure, N
     for feature in _speakable(explanation.catalogue):
         now = seen[feature.name].to_numpy(np.float32)
         sign = _SIGNS.get(feature.release_sign, 0)
+        if feature.unordered:
+            numbered = np.where(np.isnan(now), -1, now)
+            for level in np.unique(numbered):
+                is_it = (numbered == level).astype(np.float32)
+                yield Measure(feature.name, "is", "0/1", 0, True, int(level)), is_it
+            continue
         yield Measure(feature.name, "value", feature.unit, sign, _whole(now)), now
         if reviewed is None or feature.name not in reviewed or not _changes(feature):
             continue

@@ -229,7 +229,9 @@ def _figures_read(told: dict[str, Any]) -> Figures:
 
 
 def _condition_read(told: dict[str, Any]) -> Condition:
-    measure = Measure(told["feature"], told["measure"], told["unit"], told["sign"], told["whole"])
+    measure = Measure(
+        told["feature"], told["measure"], told["unit"], told["sign"], told["whole"], told.get("level")
+    )
     return Condition(measure, told["operator"], told["value"], told["or_unknown"])
 
 
