@@ -32,6 +32,8 @@ from features.catalogue import Feature
 BINS = 44
 _ROW_HEIGHT = 27
 # Beyond these percentiles pushes count in the outer bins.
+# The place of a bin whose values are unknown or have no order: a mark without a number would not be drawn.
+_NOWHERE = -1
 _OUTER = (0.3, 99.7)
 
 Floats = NDArray[np.float64]
@@ -158,7 +160,7 @@ def _records(
                 "high": round(float(edges[at + 1]), 5),
                 "top": round(order - half, 3),
                 "foot": round(order + half, 3),
-                "place": round(float(strip.place[at]), 3) if known else None,
+                "place": round(float(strip.place[at]), 3) if known else _NOWHERE,
                 "label": row.label,
                 "push": f"{push(float(edges[at]))} … {push(float(edges[at + 1]))}",
                 "conflicts": f"{count(number)} ({share(number, total)})",
@@ -190,7 +192,7 @@ def _strips(heads: Sequence[Record], edges: Floats, language: Language) -> Pictu
     ]
     scale = alt.Scale(type="quantize", domain=[0, 1], range=list(LOW_TO_HIGH))
     colour = alt.condition(
-        "isValid(datum.place)", alt.Color("place:Q", scale=scale, legend=None), alt.value(UNKNOWN)
+        f"datum.place > {_NOWHERE}", alt.Color("place:Q", scale=scale, legend=None), alt.value(UNKNOWN)
     )
     zero = alt.Chart(alt.InlineData(values=[{"low": 0}])).mark_rule(color=ZERO, aria=False)
     strips = alt.Chart(alt.NamedData("strips")).mark_rect(cornerRadius=1)

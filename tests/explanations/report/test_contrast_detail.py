@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,20 @@ def test_a_bin_of_unknown_values_has_no_colour() -> None:
         np.array([0.1, 0.1]), np.array([np.nan, np.nan]), np.array([1.0, 2.0]), np.array([0, 1.0])
     )
     assert np.isnan(strip.place[0])
+
+
+def test_bins_of_unknown_values_are_drawn_too(simulated: Explanation) -> None:
+    first = contrast_rows(simulated)[0]
+    nothing = {first.name: np.nan}
+    blind = dataclasses.replace(simulated, release_features=simulated.release_features.assign(**nothing))
+    spec = detail_charts(Subject(blind))["swarm"].specs["en"]
+    strips = pd.DataFrame(spec["datasets"]["strips"])
+    # Vega leaves out a mark whose colour has no number.
+    assert strips["place"].notna().all()
+    own = strips[strips["label"] == first.label.en]
+    assert len(own)
+    assert (own["place"] < 0).all()
+    assert "datum.place > -1" in json.dumps(spec)
 
 
 @given(NUMBERS)
