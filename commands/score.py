@@ -34,9 +34,9 @@ def score(
         Path | None, typer.Option("--book", metavar="BOOK", help="The book that the model must be of.")
     ] = None,
     keep: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--keep", metavar="NAMES", help="Columns to take along: with commas, or one by one."),
-    ] = [],  # noqa: B006, as typer takes it
+    ] = None,
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Also up to four reasons of each refusal.")
     ] = False,
@@ -48,7 +48,7 @@ def score(
     from data.categories import strange_told
     from scoring.batch import decider_of, score_file
 
-    kept = tuple(dict.fromkeys(filter(None, map(str.strip, ",".join(keep).split(",")))))
+    kept = tuple(dict.fromkeys(filter(None, map(str.strip, ",".join(keep or ()).split(",")))))
     decider = decider_of(folder, parts)
     with console.step(f"Scoring {input_}", 1000) as move:
         scored = score_file(input_, out, decider, kept, reasons=reasons, moved=move)

@@ -104,7 +104,8 @@ def scored_books(
                     if not path.is_file():
                         models = _fit_both(book, requests, reviews, world, console) if null else fits[fit]
                         place = (seed, name, fit)
-                        save(_score_book(place, book, requests, reviews, *models, world, console), path)
+                        both = stages.scored_book(book, requests, reviews, *models, world)
+                        save(_score_book(place, both, console), path)
         for fit, path in enumerate(paths):
             yield load(path, seed, name, fit)
 
@@ -152,32 +153,22 @@ def _fit_both(
     )
 
 
-def _score_book(
-    place: tuple[int, str, int],
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit: LimitModel,
-    release: ReleaseModel,
-    settings: Settings,
-    console: Console,
-) -> Scored:
+def _score_book(place: tuple[int, str, int], both: stages.ScoredBook, console: Console) -> Scored:
     """The conflicts of a simulated book with the truth, the ledger's answer and the features'."""
     from data.mechanisms import CAUSES
     from explanations.truth.scored import observables, scored
 
-    limit_score = stages.score_reviews(reviews, limit)
-    margin = stages.score_requests(requests, release)
-    decided, members = stages.cohorts(book, requests, reviews, limit_score, release, margin, settings)
-    conflicts = decided[members.conflict].reset_index(drop=True)
+    book, requests, reviews, settings = both.book, both.requests, both.reviews, both.settings
+    limit, release = both.limit, both.release
+    conflicts = both.decided[both.members.conflict].reset_index(drop=True)
     ids = conflicts["request_id"].to_numpy()
-    ledger = stages.ledger_of(book, reviews, limit_score, limit, release, settings)
+    ledger = stages.ledger_of(book, reviews, both.limit_score, limit, release, settings)
     causes = stages.split_causes(ledger, ids, console, settings.blocks.local)
     if causes is None:
         raise DataFault(f"{book.path} has no dates, so there are no causes to score; take a simulated book.")
     kept = stages.true_conflicts_of(book, conflicts, limit, release, settings, console)
     contributions = stages.group_contributions(
-        book, requests, conflicts, decided[members.reference], release, console
+        book, requests, conflicts, both.decided[both.members.reference], release, console
     )
     observed = observables(conflicts, requests, reviews)
     return scored(place, conflicts, causes[list(CAUSES)].to_numpy(), kept, contributions, observed)

@@ -50,19 +50,8 @@ def whatif(
     parameters |= {f"changed.{one.name}": one.after for one in changed}
     with store.run_on(taken, "whatif", parameters) as tracked:
         requests, reviews = stages.matrices(taken, settings, console)
-        found = stages.what_if(
-            taken,
-            requests,
-            reviews,
-            stages.score_reviews(reviews, limit),
-            stages.score_requests(requests, release),
-            limit,
-            release,
-            changed,
-            told,
-            settings,
-            console,
-        )
+        scored = stages.scored_book(taken, requests, reviews, limit, release, settings)
+        found = stages.what_if(scored, changed, told, console)
         with console.step("Writing tables and page"), whole_folder(folder, SUMMARY) as aside:
             text = json.dumps(found.summary, indent=1, ensure_ascii=False, allow_nan=False)
             (aside / SUMMARY).write_text(f"{text}\n", encoding="utf-8")

@@ -5,87 +5,30 @@ from __future__ import annotations
 import re
 from typing import Final
 
+
+def _terms(listed: str) -> tuple[str, ...]:
+    return tuple(term.strip() for term in listed.split(","))
+
+
 ID: Final = ("id", "no", "number", "key", "编号", "客户号", "借据号", "合同号", "申请号", "身份证")
-OUTCOME: Final = (
-    *("default", "defaulted", "bad", "target", "outcome", "label", "class", "y", "churn", "good"),
-    *("违约", "好坏", "标签", "坏客户", "是否逾期", "目标"),
+OUTCOME: Final = _terms(
+    "default, defaulted, bad, target, outcome, label, class, y, churn, good, 违约, 好坏, 标签, 坏客户, 是否逾期, "
+    "目标"
 )
 STATUS: Final = ("status", "loan status", "result", "flag", "dpd", "状态", "结果")
 LIMIT: Final = ("limit", "line", "credit line", "额度", "授信")
 AMOUNT: Final = ("amount", "amt", "loan", "principal", "requested", "金额", "申请金额", "本金")
-PROTECTED: Final = (
-    *("sex", "gender", "性别", "age", "年龄", "birth", "dob", "birthday", "birthdate", "出生", "生日"),
-    *(
-        "marital",
-        "marriage",
-        "married",
-        "婚姻",
-        "婚否",
-        "已婚",
-        "region",
-        "province",
-        "postcode",
-        "zip",
-        "zipcode",
-    ),
-    *(
-        "地区",
-        "省份",
-        "籍贯",
-        "户籍",
-        "邮编",
-        "nationality",
-        "foreign",
-        "citizenship",
-        "citizen",
-        "国籍",
-        "ethnicity",
-    ),
-    *(
-        "ethnic",
-        "race",
-        "民族",
-        "religion",
-        "宗教",
-        "disability",
-        "disabled",
-        "残疾",
-        "pregnant",
-        "pregnancy",
-    ),
+PROTECTED: Final = _terms(
+    "sex, gender, 性别, age, 年龄, birth, dob, birthday, birthdate, 出生, 生日, marital, marriage, married, "
+    "婚姻, 婚否, 已婚, region, province, postcode, zip, zipcode, 地区, 省份, 籍贯, 户籍, 邮编, nationality, foreign, "
+    "citizenship, citizen, 国籍, ethnicity, ethnic, race, 民族, religion, 宗教, disability, disabled, 残疾, "
+    "pregnant, pregnancy"
 )
-AFTER: Final = (
-    *(
-        "recovery",
-        "recoveries",
-        "recovered",
-        "write off",
-        "writeoff",
-        "written off",
-        "charge off",
-        "chargeoff",
-    ),
-    *(
-        "charged off",
-        "collection",
-        "collections",
-        "collector",
-        "after",
-        "post",
-        "settlement",
-        "settled",
-        "lgd",
-    ),
-    *(
-        "foreclosure",
-        "repossession",
-        "last pymnt",
-        "last payment",
-        "out prncp",
-        "total rec prncp",
-        "total pymnt",
-    ),
-    *("核销", "催收", "回收", "贷后", "逾期后", "放款后", "追偿", "诉讼", "代偿"),
+AFTER: Final = _terms(
+    "recovery, recoveries, recovered, write off, writeoff, written off, charge off, chargeoff, "
+    "charged off, collection, collections, collector, after, post, settlement, settled, lgd, "
+    "foreclosure, repossession, last pymnt, last payment, out prncp, total rec prncp, total pymnt, "
+    "核销, 催收, 回收, 贷后, 逾期后, 放款后, 追偿, 诉讼, 代偿"
 )
 """Words of columns that are filled after the outcome is known, or together with it."""
 UNITS: Final = (

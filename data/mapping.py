@@ -299,7 +299,7 @@ class MappedFeature(Meaning):
             )
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError(
-                f"its `least`, {self.least:g}, is above its `most`, {self.most:g}; exchange them"
+                f"its `least`, {self.least:.15g}, is above its `most`, {self.most:.15g}; exchange them"
             )
         return self
 

@@ -359,7 +359,7 @@ def _evidence(profile: Profile, bad: Floats | None) -> Evidence | None:
 def _labels(profile: Profile, values: Floats) -> tuple[str, ...]:
     """The values of a column that holds few, as the file has them."""
     levels = np.unique(values)
-    return tuple(profile.codes[int(level)] if profile.codes else f"{level:g}" for level in levels)
+    return tuple(profile.codes[int(level)] if profile.codes else f"{level:.15g}" for level in levels)
 
 
 def _auc(values: Floats, outcome: Floats) -> float:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.book import Book
-from data.event_mapping import Aggregate, EventFeature, is_of_events
+from data.event_features import Aggregate, EventFeature
+from data.event_mapping import is_of_events
 from data.schema import STREAMS
 from features.catalogue import DAYS_A_MONTH
 from features.ratios import ratio

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.boosted import Floats
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
+    from stages.scored_book import ScoredBook
 
 
 def changes_of(book: Book, given: Mapping[str, Any], settings: Settings) -> tuple[Change, ...]:
@@ -54,17 +55,7 @@ def changes_of(book: Book, given: Mapping[str, Any], settings: Settings) -> tupl
 
 
 def what_if(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit_score: Floats,
-    margin: Floats,
-    limit: LimitModel,
-    release: ReleaseModel,
-    changed: tuple[Change, ...],
-    given: Mapping[str, Any],
-    settings: Settings,
-    console: Console,
+    both: ScoredBook, changed: tuple[Change, ...], given: Mapping[str, Any], console: Console
 ) -> WhatIf:
     """Approvals, bad rate, expected loss and profit, and conflicts by cause, before and after; and the frontier."""
     from explanations.causes.estimates import estimate
@@ -75,6 +66,8 @@ def what_if(
     from training.periods import request_splits
     from training.splits import CALIBRATION, OUT_OF_TIME
 
+    book, requests, reviews, settings = both.book, both.requests, both.reviews, both.settings
+    limit, release, limit_score, margin = both.limit, both.release, both.limit_score, both.margin
     split = request_splits(book, requests.keys, settings.training)
     judged = split == OUT_OF_TIME
     if not judged.any():

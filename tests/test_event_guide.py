@@ -54,7 +54,8 @@ def test_the_guide_leads_from_files_to_a_report(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_guide_names_every_table_and_way_that_a_mapping_knows() -> None:
-    from data.event_mapping import ROWS, Aggregate
+    from data.event_features import Aggregate
+    from data.event_mapping import ROWS
 
     for name in (*ROWS, *Aggregate.model_fields["how"].annotation.__args__, "ratio"):  # type: ignore[union-attr]
         assert f"`{name}`" in GUIDE, name

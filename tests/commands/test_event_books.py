@@ -64,33 +64,10 @@ def test_its_explanation_is_the_same_but_for_what_only_a_simulator_knows(
     assert "checked" not in told["causes"]
     assert told["bad_rates"]["conflict"]["oracle_rate"] is None
     assert told["refused_outcomes"]["by"] == "observed"
-    answer(
-        call(
-            "whatif",
-            "--book",
-            imported.path,
-            "--home",
-            tmp_path,
-            "--set",
-            "whatif.cutoff_factor=1.2",
-            *models,
-            "--json",
-        )
-    )
-    refused(
-        call(
-            "whatif",
-            "--book",
-            imported.path,
-            "--home",
-            tmp_path,
-            "--set",
-            "world.policy.competition=0.1",
-            *models,
-        ),
-        CALL_WRONG,
-        "the book was made without this parameter",
-    )
+    words = ("whatif", "--book", imported.path, "--home", tmp_path, *models)
+    answer(call(*words, "--set", "whatif.cutoff_factor=1.2", "--json"))
+    wrong = call(*words, "--set", "world.policy.competition=0.1")
+    refused(wrong, CALL_WRONG, "the book was made without this parameter")
 
 
 def test_a_call_that_is_wrong_is_told_so_and_a_file_that_is(tmp_path: Path) -> None:

@@ -27,18 +27,18 @@ def test_a_real_book_goes_through_the_same_commands(real_data: Path, tmp_path: P
 
 
 def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell(
-    real_data: Path, tmp_path: Path
+    real_data: Path, tmp_path: Path, folder: Path
 ) -> None:
     mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     file = real_data / "german_credit" / "german_credit.csv"
     answer(call("import", mapping, file, "--out", tmp_path / "book", "--json"))
     said = answer(call("run", "--book", tmp_path / "book", "--home", tmp_path, "--json"))
     assert said["counts"]["conflicts"] > 0  # type: ignore[index]
-    folder = Path(str(said["folder"]))
-    assert not (folder / "causes.parquet").exists()
-    summary = json.loads((folder / "summary.json").read_text())
+    own = Path(str(said["folder"]))
+    assert not (own / "causes.parquet").exists()
+    summary = json.loads((own / "summary.json").read_text())
     assert set(summary["causes"]["not_identifiable"]) == set(CAUSES) - {"residual"}
-    held = ("monitor", "--book", tmp_path / "book", "--against", folder, "--home", tmp_path)
+    held = ("monitor", "--book", tmp_path / "book", "--against", own, "--home", tmp_path)
     assert answer(call(*held, "--out", tmp_path / "monitored", "--json"))["passed"] == []
     told = json.loads((tmp_path / "monitored" / "monitor.json").read_text(encoding="utf-8"))
     assert {row["now"] == row["before"] for row in told["checks"] if row["check"] not in ("psi", "csi")} == {
@@ -50,6 +50,8 @@ def test_a_small_real_book_goes_through_too_and_says_which_causes_it_cannot_tell
         CALL_WRONG,
         "has no dates, so that --until can name no day of it",
     )
+    other = call("monitor", "--book", tmp_path / "book", "--against", folder, "--home", tmp_path)
+    refused(other, CALL_WRONG, "explains a book of another kind", "the book lacks")
     asked = call("phantom", "--book", tmp_path / "book", "--home", tmp_path)
     refused(asked, CALL_WRONG, "has no dates, so nobody can be asked on a day")
     truth = call("truth", "--book", tmp_path / "book", "--out", tmp_path / "t", "--home", tmp_path)

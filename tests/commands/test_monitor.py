@@ -23,11 +23,6 @@ NEVER = [
 
 
 @pytest.fixture(scope="module")
-def home(main_job: dict[str, Any]) -> Path:
-    return Path(main_job["home"])
-
-
-@pytest.fixture(scope="module")
 def explained(main_job: dict[str, Any]) -> dict[str, Any]:
     return main_job
 

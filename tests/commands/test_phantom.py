@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,11 +10,6 @@ import pytest
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
 from tests.data.parted import LATE, parted_book
-
-
-@pytest.fixture(scope="module")
-def home(main_job: dict[str, Any]) -> Path:
-    return Path(main_job["home"])
 
 
 @pytest.fixture(scope="module")

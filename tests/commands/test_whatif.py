@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,11 +11,6 @@ from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
 from tests.data.parted import written
 
 QUICK = [*SMALL, "--set", "whatif.conflicts=20", "--set", "whatif.spending_weights=[0,1]"]
-
-
-@pytest.fixture(scope="module")
-def home(main_job: dict[str, Any]) -> Path:
-    return Path(main_job["home"])
 
 
 def test_a_looser_policy_releases_more_and_leaves_page_tables_and_a_run(home: Path, small_book: Book) -> None:

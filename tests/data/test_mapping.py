@@ -57,6 +57,15 @@ def test_the_columns_read_are_each_named_once(read: Read) -> None:
     assert mapping.columns == ("ID", "BAD", "LIMIT", "AMOUNT", "SEX", "late", "income")
 
 
+def assert_refused(read: Read, said: dict[str, Any], message: str) -> None:
+    """A mapping with these names is refused in one sentence that holds the message."""
+    with pytest.raises(CallError) as refused:
+        read(tree(**said))
+    assert message in str(refused.value)
+    assert "mapping.yaml" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -128,11 +137,7 @@ def test_the_columns_read_are_each_named_once(read: Read) -> None:
 def test_what_no_book_can_be_made_of_is_refused_with_its_reason(
     read: Read, said: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(CallError) as refused:
-        read(tree(**said))
-    assert message in str(refused.value)
-    assert "mapping.yaml" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert_refused(read, said, message)
 
 
 @pytest.mark.parametrize(
@@ -320,8 +325,4 @@ def test_a_kept_mapping_read_again_is_the_same(read: Read) -> None:
 def test_what_is_short_and_wrong_is_refused_with_its_reason(
     read: Read, said: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(CallError) as refused:
-        read(tree(**said))
-    assert message in str(refused.value)
-    assert "mapping.yaml" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert_refused(read, said, message)

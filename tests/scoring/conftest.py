@@ -12,11 +12,6 @@ import pytest
 import stages
 from commandline import Console
 from data.book import Book
-from explanations.cohorts import Cohorts
-from features.matrix import Matrix
-from models.boosted import Floats
-from models.limit_model import LimitModel
-from models.release_model import ReleaseModel
 from models.storage import load_limit_model, load_release_model
 from settings import Settings
 from training.registry import fetch_model
@@ -31,23 +26,13 @@ class Done(NamedTuple):
     Attributes:
         home: Its home.
         models: URIs of the models.
-        decided: Decisions on every request (see `models.decisions`).
-        members: Which of them are conflicts, which reference.
-        limit_score: The limit model's score of each review.
-        margin: The release model's score of each request.
+        scored: The book as both models score it.
+        store: The home's store.
     """
 
     home: Path
     models: dict[str, str]
-    book: Book
-    requests: Matrix
-    reviews: Matrix
-    limit: LimitModel
-    release: ReleaseModel
-    limit_score: Floats
-    margin: Floats
-    decided: pd.DataFrame
-    members: Cohorts
+    scored: stages.ScoredBook
     store: Store
 
 
@@ -66,10 +51,8 @@ def done(main_job: dict[str, Any], small_book: Book, settings: Settings, _nothin
     limit = load_limit_model(fetch_model(store, uris["limit"]))
     release = load_release_model(fetch_model(store, uris["release"]))
     requests, reviews = stages.matrices(small_book, settings, QUIET)
-    scores = stages.score_reviews(reviews, limit), stages.score_requests(requests, release)
-    decided, members = stages.cohorts(small_book, requests, reviews, scores[0], release, scores[1], settings)
-    made = (small_book, requests, reviews, limit, release, *scores, decided, members)
-    return Done(home, uris, *made, store)
+    scored = stages.scored_book(small_book, requests, reviews, limit, release, settings)
+    return Done(home, uris, scored, store)
 
 
 @pytest.fixture(scope="session")
@@ -78,10 +61,12 @@ def rows(done: Done) -> pd.DataFrame:
 
     What a matrix does not hold is 0: the other model's columns are not looked at.
     """
-    asked = pd.DataFrame(done.requests.values, columns=list(done.requests.features))
-    asked = asked.assign(region=done.requests.keys["region"], requested_on=done.requests.keys["requested_on"])
-    reviewed = pd.DataFrame(done.reviews.values, columns=list(done.reviews.features))
+    asked = pd.DataFrame(done.scored.requests.values, columns=list(done.scored.requests.features))
+    asked = asked.assign(
+        region=done.scored.requests.keys["region"], requested_on=done.scored.requests.keys["requested_on"]
+    )
+    reviewed = pd.DataFrame(done.scored.reviews.values, columns=list(done.scored.reviews.features))
     absent = dict.fromkeys({*asked} ^ {*reviewed}, 0.0)
-    reviewed = reviewed.assign(region=0, requested_on=done.requests.keys["requested_on"].iloc[0])
+    reviewed = reviewed.assign(region=0, requested_on=done.scored.requests.keys["requested_on"].iloc[0])
     both = [part.assign(**{name: 0.0 for name in absent if name not in part}) for part in (asked, reviewed)]
     return pd.concat(both, ignore_index=True)

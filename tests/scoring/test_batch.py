@@ -57,14 +57,16 @@ def test_a_file_is_scored_as_training_scored_the_book(
     monkeypatch.setattr(batch, "CSV_BLOCK", 1 << 20)
     monkeypatch.setattr(batch, "PARQUET_BLOCK", 777)
     out = tmp_path / "made" / f"scores.{made}"
-    told = scored(done, files[kind], out, "--keep", "request_id, note", "--reasons", "--book", done.book.path)
+    told = scored(
+        done, files[kind], out, "--keep", "request_id, note", "--reasons", "--book", done.scored.book.path
+    )
     found = pd.read_csv(out, keep_default_na=False) if made == "csv" else pd.read_parquet(out)
     assert list(found) == ["request_id", "note", "limit", "pd", "decision", "refused_by", *REASONS]
     assert list(found["request_id"].astype(int)) == list(range(100, 100 + len(served)))
     assert set(found["note"]) == {'a "quoted", line'}
-    requests = len(done.decided)
-    np.testing.assert_allclose(found["pd"][:requests], done.decided["pd"], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found["limit"][requests:], np.exp(done.limit_score), rtol=1e-12)
+    requests = len(done.scored.decided)
+    np.testing.assert_allclose(found["pd"][:requests], done.scored.decided["pd"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found["limit"][requests:], np.exp(done.scored.limit_score), rtol=1e-12)
     pd.testing.assert_frame_equal(found[list(served)], served, check_dtype=False, rtol=1e-12)
     assert told["rows"] == len(served)
     assert told["refused"] == (served["decision"] == "refuse").sum() > 0
@@ -79,6 +81,9 @@ def test_reasons_are_left_out_unless_wanted_and_unused_columns_are_told(
     told = scored(done, files["parquet"], tmp_path / "plain.parquet", "--model", done.models["decision"])
     assert list(pd.read_parquet(tmp_path / "plain.parquet")) == ["limit", "pd", "decision", "refused_by"]
     assert sorted(told["unused"]) == ["note", "request_id"]
+    one_by_one = ("--keep", "note", "--keep", "request_id")
+    scored(done, files["parquet"], tmp_path / "kept.parquet", *one_by_one)
+    assert list(pd.read_parquet(tmp_path / "kept.parquet"))[:2] == ["note", "request_id"]
 
 
 def test_missing_columns_are_all_named_and_nothing_is_written(

@@ -115,8 +115,8 @@ def test_fairness_is_the_lowest_approval_rate_over_the_highest(
     done: Done, cards: dict[tuple[str, str], str]
 ) -> None:
     rows = _table(cards["release", "en"], "| Attribute |")
-    who = protected_attributes(done.book).values.set_index("borrower_id")
-    judged = done.decided[done.members.judged]
+    who = protected_attributes(done.scored.book).values.set_index("borrower_id")
+    judged = done.scored.decided[done.scored.members.judged]
     gender = who["gender"].astype(str).reindex(judged["borrower_id"]).to_numpy()
     rates = pd.Series(~judged["refused"].to_numpy(bool)).groupby(gender).mean()
     assert set(rows) == {"Sex", "Age", "Marital status", "Region"}
@@ -126,9 +126,9 @@ def test_fairness_is_the_lowest_approval_rate_over_the_highest(
 
 
 def test_requests_without_an_outcome_are_told(done: Done, cards: dict[tuple[str, str], str]) -> None:
-    outcomes = done.book.whole("outcomes")
+    outcomes = done.scored.book.whole("outcomes")
     seen = set(outcomes.loc[outcomes["bad"].notna(), "request_id"])
-    judged = done.decided.loc[done.members.judged, "request_id"]
+    judged = done.scored.decided.loc[done.scored.members.judged, "request_id"]
     share = 1 - np.mean([one in seen for one in judged])
     assert f"{share:.1%} of the requests out of time have none" in cards["release", "en"]
 

@@ -80,15 +80,15 @@ def model(done: Done) -> Any:
 
 
 def test_scores_and_decisions_are_those_of_the_workbench(done: Done, decided: pd.DataFrame) -> None:
-    requests = len(done.decided)
-    said, then = decided[:requests], done.decided
+    requests = len(done.scored.decided)
+    said, then = decided[:requests], done.scored.decided
     np.testing.assert_allclose(said["pd"], then["pd"], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(decided["limit"][requests:], np.exp(done.limit_score), rtol=1e-12)
+    np.testing.assert_allclose(decided["limit"][requests:], np.exp(done.scored.limit_score), rtol=1e-12)
     # A slip is what was done against the rules; a model has none.
-    slip = (done.requests.keys["decision_system"].astype(str)) != done.requests.keys[
+    slip = (done.scored.requests.keys["decision_system"].astype(str)) != done.scored.requests.keys[
         "decision_executed"
     ].astype(str)
-    ruled = ~(slip & ~done.requests.keys["random_release"].astype(bool)).to_numpy()
+    ruled = ~(slip & ~done.scored.requests.keys["random_release"].astype(bool)).to_numpy()
     assert 0 < (~ruled).sum() < ruled.sum() / 10
     assert list(said["refused_by"][ruled]) == list(then["refused_by"][ruled])
     assert list(said["decision"][ruled]) == list(np.where(then["refused"][ruled], "refuse", "release"))
@@ -97,14 +97,17 @@ def test_scores_and_decisions_are_those_of_the_workbench(done: Done, decided: pd
 
 
 def test_reasons_are_those_of_the_explanation(done: Done, settings: Settings, decided: pd.DataFrame) -> None:
-    told = done.decided
+    told = done.scored.decided
     assessed = np.flatnonzero(told["refused"] & (told["refused_by"] != "slip"))
-    values, released = done.requests.values[assessed], done.requests.values[done.members.reference]
+    values, released = (
+        done.scored.requests.values[assessed],
+        done.scored.requests.values[done.scored.members.reference],
+    )
     refused = told.iloc[assessed].reset_index(drop=True)
     catalogue = own_catalogue()
-    broken = refusals_of(done.book, refused, done.release, catalogue, settings.models.policy)
+    broken = refusals_of(done.scored.book, refused, done.scored.release, catalogue, settings.models.policy)
     groups = groups_of(catalogue, values, released)
-    pushes, _ = contributions(done.release.booster, values, released)
+    pushes, _ = contributions(done.scored.release.booster, values, released)
     least = settings.explanations.reasons.least_share
     given = given_reasons(groups, pushes, refused["refused_by"], broken.broken(values, slice(None)), least)
     codes = np.array([*groups.codes, ""], dtype=object)[given.code]
@@ -123,16 +126,14 @@ def test_the_version_is_tied_to_both_models_and_the_book(done: Done) -> None:
     decision = _version(done, "decision")
     tags = decision.tags
     assert decision.name == "releasegap-decision"
-    assert tags["book_digest"] == done.book.digest
+    assert tags["book_digest"] == done.scored.book.digest
     for kind in ("limit", "release"):
         assert tags[f"{kind}_model"] == done.models[kind]
         assert tags[f"{kind}_digest"] == _version(done, kind).tags["model_digest"]
 
 
 def test_made_again_it_is_the_same_bytes(done: Done, settings: Settings) -> None:
-    matrices, scores = (done.requests, done.reviews), (done.limit_score, done.margin)
-    scored = stages.ScoredBook(done.book, *matrices, done.limit, done.release, *scores, settings)
-    with stages.decision_files(scored, QUIET) as files:
+    with stages.decision_files(done.scored, QUIET) as files:
         assert files is not None
         assert files.digest == _version(done, "decision").tags["model_digest"]
 
@@ -142,7 +143,7 @@ def test_the_schema_names_every_feature_as_a_double(done: Done, model: Any) -> N
     kinds = {column.name: column.type.name for column in schema}
     assert kinds.pop("region") == "long"
     assert kinds.pop("requested_on") == "datetime"
-    assert set(kinds) == {*done.requests.features, *done.reviews.features}
+    assert set(kinds) == {*done.scored.requests.features, *done.scored.reviews.features}
     assert set(kinds.values()) == {"double"}
 
 
@@ -159,7 +160,7 @@ def test_missing_columns_are_named_and_types_enforced(model: Any, rows: pd.DataF
 def test_a_row_without_a_date_or_of_a_later_one_has_the_last_policy(
     done: Done, model: Any, rows: pd.DataFrame
 ) -> None:
-    some = rows[:200].assign(requested_on=pd.Timestamp(done.book.whole("policy")["month_start"].max()))
+    some = rows[:200].assign(requested_on=pd.Timestamp(done.scored.book.whole("policy")["month_start"].max()))
     last = model.predict(some)
     pd.testing.assert_frame_equal(model.predict(some.drop(columns="requested_on")), last)
     pd.testing.assert_frame_equal(model.predict(some.assign(requested_on=pd.Timestamp("2099-05-05"))), last)
@@ -178,7 +179,7 @@ def test_data_that_do_not_allow_a_decision_refuse_and_say_so(
 ) -> None:
     bureau = [
         name
-        for name in done.requests.features
+        for name in done.scored.requests.features
         if name.startswith("bureau_")
         or name in ("card_utilization", "oldest_account_age", "monthly_obligation", "dti_ratio", "thin_file")
     ]

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from altair.vegalite.v6 import api as vega_lite_api
 from altair.vegalite.v6.schema import core as vega_lite
@@ -320,6 +321,18 @@ def test_the_comment_on_the_slope_says_of_which_requests(
     ]
     begins = ["Out of time · all (oracle): a", "Out of time · released: a", "Held out: a"]
     assert all(one and one.en.startswith(begin) for one, begin in zip(said, begins, strict=True))
+
+
+def test_the_funnel_tells_how_many_limits_were_raised_on_record(simulated: Explanation) -> None:
+    rows = np.arange(len(simulated.conflicts))
+    before = simulated.conflicts["limit_before"].to_numpy()
+    recorded = np.where(rows < 7, before, before + 100)
+    html = report_html(
+        dataclasses.replace(simulated, conflicts=simulated.conflicts.assign(limit_recorded=recorded))
+    )
+    raised = f"the limit of {len(rows) - 7:,} of the {len(rows):,} conflicts was higher at the request"
+    assert raised in html
+    assert "for the other 7 the lender's own review" in html.replace("&#39;", "'")
 
 
 def test_the_report_says_that_contributions_are_before_calibration(html: str) -> None:
