@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from data.book import Book
     from explanations.comparison.result import Comparison
     from models.logistic_scorecard import LogisticScorecard
-    from training.tracking import Run, Store
+    from training.runs import Run
+    from training.tracking import Store
 
 REPORT = "report.html"
 SCORECARD_FILE = "scorecard.json"

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from training.fitting import Grow
     from training.from_book import Judged
     from training.home import ModelKind
-    from training.tracking import Run, Store
+    from training.runs import Run
+    from training.tracking import Store
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from settings import settings_of
 if TYPE_CHECKING:
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
-    from training.tracking import Run, Store
+    from training.runs import Run
+    from training.tracking import Store
 
 MONITOR = "monitor.json"
 

@@ -15,7 +15,7 @@ from data.errors import CallError
 from settings import settings_of
 
 if TYPE_CHECKING:
-    from training.tracking import Run
+    from training.runs import Run
 
 
 def phantom(

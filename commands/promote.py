@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from features.matrix import Matrix
     from settings import Settings
     from training.gates import Gate
-    from training.tracking import Run, Store
+    from training.runs import Run
+    from training.tracking import Store
 
 GATES = "gates.json"
 OVERRIDE = "promotion.override"

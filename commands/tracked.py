@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from explanations.explanation import Explanation
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
-    from training.tracking import Run, Store
+    from training.runs import Run
+    from training.tracking import Store
 
 
 STAGES = {

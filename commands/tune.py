@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from data.book import Book
     from features.matrix import Kind
-    from training.tracking import Run
+    from training.runs import Run
     from training.tuning import Search, Trial
 
 FOLDER = "tuning"

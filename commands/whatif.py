@@ -14,7 +14,7 @@ from commands.tracked import store_of
 from settings import given, settings_of, used
 
 if TYPE_CHECKING:
-    from training.tracking import Run
+    from training.runs import Run
 
 
 def whatif(

@@ -10,7 +10,7 @@ from commandline import Console
 from stages.scored_book import ScoredBook
 
 if TYPE_CHECKING:
-    from training.tracking import DecisionFiles
+    from training.runs import DecisionFiles
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def decision_files(both: ScoredBook | None, console: Console) -> Iterator[Decisi
     import scoring
     from scoring.carried import folder_digest, write_decision
     from training.home import DECISION
-    from training.tracking import DecisionFiles
+    from training.runs import DecisionFiles
 
     with tempfile.TemporaryDirectory(prefix="releasegap-") as name:
         folder = Path(name, DECISION)  # MLflow keeps it under this name

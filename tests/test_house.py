@@ -3,6 +3,7 @@
 import ast
 import fnmatch
 import json
+import os
 import re
 import subprocess
 import sys
@@ -306,6 +307,17 @@ def test_the_state_of_the_world_is_known_to_the_evaluation_alone() -> None:
         "explanations/truth/fidelity.py",
         "stages/truth.py",
     }
+
+
+@pytest.mark.parametrize("module", ["training.champions", "scoring.decision"])
+def test_mlflow_tells_nobody_whichever_module_imports_it_first(module: str) -> None:
+    # MLflow is silent by itself where a variable says that tests run, so the environment is one without any.
+    code = f"import {module}; from mlflow.telemetry.client import get_telemetry_client as on; print(on())"
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=bare, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "None"
 
 
 def test_protected_attributes_are_read_for_checks_of_fairness_and_proxies_alone() -> None:

@@ -1,1 +1,14 @@
 """Splits, fitting, metrics, and the only code that writes to MLflow."""
+
+import os
+
+# MLflow reads these while it is imported, whichever module here does that first. What a user has set stays, but for
+# telemetry: a lender's work is nobody else's business.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+for _name, _value in {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}.items():
+    os.environ.setdefault(_name, _value)

@@ -20,7 +20,8 @@ from training.metrics import metric_names
 from training.model_cards import CARDS, Card, short_card, with_approval
 from training.parameters import TrainingParameters
 from training.periods import require_same_splits
-from training.tracking import LONGEST_DESCRIPTION, DecisionFiles, Run, Store
+from training.runs import LONGEST_DESCRIPTION, DecisionFiles, Run
+from training.tracking import Store
 
 MEASURES: dict[ModelKind, tuple[str, ...]] = {
     "limit": ("reviews", "r2", "mae_log", "median_relative_error"),

@@ -15,7 +15,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 
-from training.tracking import METRICS_A_BATCH, PARAMETERS_A_BATCH, PENDING, Store, point_at, registered
+from training.runs import METRICS_A_BATCH, PARAMETERS_A_BATCH, registered
+from training.tracking import PENDING, Store, point_at
 
 COPY_OF = "releasegap.copy_of"
 """Tag of an uploaded run: the run in the home that it is a copy of."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from data.book import Book
 from data.errors import CallError
@@ -14,7 +15,7 @@ from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, re
 from training.champions import champion_of, history_of, version_of
 from training.gates import GATES
 from training.registry import decision_to_serve
-from training.tracking import MlflowException, Store, open_store
+from training.tracking import Store, open_store
 
 FEW = ["--set", "governance.comparison.draws=20", "--set", "explanations.bootstrap_draws=20"]
 # A book of 1,500 borrowers has some ten bad outcomes: what the gates say of so few is chance.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,6 @@ from settings import Settings
 from tests.commands.calls import CALL_WRONG, WORK_WRONG, answer, call, refused
 from tests.scoring.conftest import Done
 from training.home import database, sqlite_uri
-from training.tracking import mlflow
 
 REASONS = [f"reason_{rank}" for rank in range(1, 5)]
 

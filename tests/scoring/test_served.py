@@ -11,9 +11,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 import stages
 from explanations.kernel.contrast import contributions
@@ -25,7 +27,6 @@ from settings import Settings
 from tests.scoring.conftest import QUIET, Done
 from tests.served import DIRECT, served
 from training.home import database, sqlite_uri
-from training.tracking import MlflowException, mlflow
 
 REASONS = [f"reason_{rank}" for rank in range(1, 5)]
 ALONE = """
