@@ -47,6 +47,7 @@ def scorecard(
 
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, None, None, None))
+    stages.require_conflicts_of_models(settings)
     known = list(settings.world.scenarios)
     names = known if scenarios == "all" else list(dict.fromkeys(map(str.strip, scenarios.split(","))))
     settings.world.require_scenarios(*names)

@@ -28,6 +28,7 @@ def truth(
 
     console = common.console
     settings = settings_of(common)
+    stages.require_conflicts_of_models(settings)
     taken = stages.open_verified(book)
     stages.require_simulated(taken, "only a simulator can live its world through again")
     if out.is_file():

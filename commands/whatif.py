@@ -38,6 +38,7 @@ def whatif(
 
     console = common.console
     settings, told = settings_of(common), given(common)
+    stages.require_conflicts_of_models(settings)
     taken = stages.open_verified(book)
     changed = stages.changes_of(taken, told, settings)
     folder = out or common.home / "whatif" / taken.name

@@ -99,8 +99,11 @@ def complete_findings(places: Mapping[str, str], frames: Frames) -> Iterator[Fin
                 places["borrowers"], key, f"a row in {name}", _member(who, frames[name][key]), who
             )
     if {"outcomes", "draw_requests"} <= frames.keys():
-        asked = frames["draw_requests"]["request_id"]
+        requests = frames["draw_requests"]
+        asked = requests["request_id"]
         known = _member(asked, frames["outcomes"]["request_id"])
+        if "decision_executed" in requests:  # nobody sees the outcome of a client whom the lender refused
+            known |= (requests["decision_executed"] == "refuse").to_numpy()
         yield from wrong_rows(places["draw_requests"], "request_id", "a row in outcomes", known, asked)
 
 

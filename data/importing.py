@@ -27,7 +27,15 @@ from data.categories import strange_told
 from data.errors import DataFault
 from data.event_ids import first_again, numbered
 from data.flat_file import FlatFile, open_flat_file, parts_of
-from data.mapping import BookMapping, Derivation, MappedFeature, ProtectedColumn, tables_of
+from data.mapping import (
+    BookMapping,
+    Derivation,
+    MappedFeature,
+    ProtectedColumn,
+    RecordedDecision,
+    RecordedFavour,
+    tables_of,
+)
 from data.table_form import NotNumbers, TableFile
 
 FILE_DIGEST = "file_sha256"
@@ -69,16 +77,17 @@ def import_book(mapping: BookMapping, file: Path, out: Path, told: Told = lambda
     told(f"Reading {file.name} as {source.told}.")
     strange: Strange = {}
     columns = _read(source, mapping, strange)
-    rows = len(columns["borrowers"]["borrower_id"])
+    clients = len(columns["borrowers"]["borrower_id"])
     for feature in mapping.features:
         if strange.get(feature.name) and feature.coding is not None:
-            told(strange_told(feature.name, strange[feature.name], rows, feature.coding))
+            told(strange_told(feature.name, strange[feature.name], clients, feature.coding))
     order = np.argsort(columns["borrowers"]["borrower_id"], kind="stable")
     with BookWriter(out) as writer:
         for name, table in tables_of(mapping).items():
             own = columns.pop(name)
             # Each column is let go as its ordered copy is made, so that a book never lies in memory twice.
-            held = {column: _in_order(own.pop(column), order) for column in table.columns}
+            rows = order[own["bad"][order] != UNKNOWN] if name == "outcomes" else order
+            held = {column: _in_order(own.pop(column), rows) for column in table.columns}
             writer.write(table, 0, held)
         said = mapping.model_dump(mode="json") | {FILE_DIGEST: sha256(file)}
         writer.finish(Manifest(schema_version=SCHEMA_VERSION, source="imported", blocks=1, mapping=said))
@@ -130,10 +139,12 @@ def _columns(
     who: dict[str, Any] = {"borrower_id": ids}
     kept = {column.name: found.pop(column.name) for column in mapping.protected}
     amount = found.pop(_AMOUNT) if _AMOUNT in found else np.full(rows, np.nan)
+    decided = {"decision_executed": _DECISIONS.take(found.pop(_REFUSED))} if _REFUSED in found else {}
+    favour = {"favoured": found.pop(_FAVOURED)} if _FAVOURED in found else {}
     return {
         "borrowers": {"borrower_id": ids, "source_id": source_ids} | kept,
-        "limit_reviews": who | {"review_id": ids, "limit_assessed": found.pop(_LIMIT)},
-        "draw_requests": who | {"request_id": ids, "amount": amount},
+        "limit_reviews": who | {"review_id": ids, "limit_assessed": found.pop(_LIMIT)} | favour,
+        "draw_requests": who | {"request_id": ids, "amount": amount} | decided,
         "outcomes": {"request_id": ids, "bad": found.pop(_BAD)},
         "observations/flat": who | found,
     }
@@ -150,14 +161,28 @@ def _refuse_large(source: TableFile, mapping: BookMapping, rows: int) -> None:
 
 # Names that no feature and no protected column can have.
 _ID, _BAD, _LIMIT, _AMOUNT = ":id", ":bad", ":limit", ":amount"
+_REFUSED, _FAVOURED = ":refused", ":favoured"
+_DECISIONS: Final = pa.array(["release", "refuse"])
+UNKNOWN: Final = -1
+"""The outcome of a client whom the lender refused, so that nobody saw one; no row of `outcomes`."""
 
 
 def _part(part: FlatFile, mapping: BookMapping, strange: Strange) -> dict[str, Any]:
     """What a part of the file gives: float32 features, outcomes, limits, amounts, protected columns and ids."""
-    found: dict[str, Any] = {_BAD: _outcomes(part, mapping)}
-    found[_LIMIT] = _positive(part, mapping.limit_column, "a limit")
+    found: dict[str, Any] = {}
+    if mapping.policy.decision is not None:
+        found[_REFUSED] = pa.array(
+            _said(part, mapping.policy.decision, "the decision on each client").astype(np.int8)
+        )
+    if mapping.favoured is not None:
+        found[_FAVOURED] = _said(part, mapping.favoured, "for each client whether he was favoured").astype(
+            bool
+        )
+    found[_BAD] = _outcomes(part, mapping, found.get(_REFUSED))
+    worth = _worth(part, mapping)
+    found[_LIMIT] = _positive(part, mapping.limit_column, "a limit") * worth
     if mapping.amount_column is not None:
-        found[_AMOUNT] = _positive(part, mapping.amount_column, "an amount", may_be_missing=True)
+        found[_AMOUNT] = _positive(part, mapping.amount_column, "an amount", may_be_missing=True) * worth
     if mapping.id_column is not None:
         found[_ID] = _short_enough(part, mapping.id_column)
     for column in mapping.protected:
@@ -165,7 +190,7 @@ def _part(part: FlatFile, mapping: BookMapping, strange: Strange) -> dict[str, A
         found[column.name] = _numbers(part, column.source, column) if number else _words(part, column.source)
     for feature in mapping.features:
         if feature.coding is None:
-            values = _feature(part, feature, mapping)
+            values = _feature(part, feature, mapping, worth if mapping.is_money(feature) else 1.0)
         else:
             values, unknown = part.categorised(feature.sources[0], feature.coding)
             strange.setdefault(feature.name, Counter()).update(unknown)
@@ -222,22 +247,35 @@ def _refuse_long(part: FlatFile, column: str) -> None:
         )
 
 
-def _outcomes(part: FlatFile, mapping: BookMapping) -> NDArray[np.int8]:
+def _said(part: FlatFile, said: RecordedDecision | RecordedFavour, wanted: str) -> Values:
+    """What the lender decided on each client: 1 or 0."""
+    values = part.coded(said.column, said.codes, f"the mapping's values of {said.column}")
+    absent = np.isnan(values)
+    if absent.any():
+        raise DataFault(
+            f"{part.place(int(absent.argmax()))}: {said.column} is missing; say {wanted}, or leave the client out."
+        )
+    return values
+
+
+def _outcomes(part: FlatFile, mapping: BookMapping, refused: pa.Array | None) -> NDArray[np.int8]:
+    """1 bad, 0 good, and `UNKNOWN` where it is missing of a client whom the lender refused."""
     outcome = mapping.outcome
     codes = dict.fromkeys(outcome.good, 0.0) | dict.fromkeys(outcome.bad, 1.0)
     bad = part.coded(outcome.column, codes, "the mapping's outcomes")
-    absent = np.isnan(bad)
+    unknown = np.isnan(bad)
+    absent = unknown if refused is None else unknown & (refused.to_numpy() == 0)
     if absent.any():
         place = part.place(int(absent.argmax()))
-        raise DataFault(
-            f"{place}: {outcome.column} is missing; leave out clients whose outcome is not known."
-        )
-    return bad.astype(np.int8)
+        who = "clients" if refused is None else "released clients"
+        raise DataFault(f"{place}: {outcome.column} is missing; leave out {who} whose outcome is not known.")
+    return np.where(unknown, UNKNOWN, bad).astype(np.int8)
 
 
 def _refuse_one_class(source: TableFile, mapping: BookMapping, bad: NDArray[np.int8]) -> None:
-    if bad.min() == bad.max():
-        class_ = "bad" if bad[0] else "good"
+    bad = bad[bad != UNKNOWN]
+    if not len(bad) or bad.min() == bad.max():
+        class_ = "unknown" if not len(bad) else "bad" if bad[0] else "good"
         raise DataFault(
             f"{source.path}: every {mapping.outcome.column} is {class_}; a model needs clients of both outcomes."
         )
@@ -261,7 +299,23 @@ def _positive(part: FlatFile, column: str, noun: str, may_be_missing: bool = Fal
     return values
 
 
-def _feature(part: FlatFile, feature: MappedFeature, mapping: BookMapping) -> Values:
+def _worth(part: FlatFile, mapping: BookMapping) -> Values | float:
+    """What one of the file's units of money is in the book's currency, row by row where rows have their own."""
+    money = mapping.money
+    if money is None:
+        return 1.0
+    if money.currency_column is None:
+        return money.per
+    rates = part.coded(money.currency_column, money.rates, "the mapping's `money.rates`")
+    absent = np.isnan(rates)
+    if absent.any():
+        raise DataFault(
+            f"{part.place(int(absent.argmax()))}: {money.currency_column} is missing; say the currency of each client."
+        )
+    return rates * money.per
+
+
+def _feature(part: FlatFile, feature: MappedFeature, mapping: BookMapping, worth: Values | float) -> Values:
     if feature.derive is not None and feature.derive.how == "days":
         first, second = (part.days(column, mapping.date_format) for column in feature.derive.columns)
         values = second - first
@@ -273,6 +327,7 @@ def _feature(part: FlatFile, feature: MappedFeature, mapping: BookMapping) -> Va
         values = part.coded(feature.sources[0], feature.values, f"the `values` of feature {feature.name}")
     else:
         values = _numbers(part, feature.sources[0], feature)
+    values = values * worth
     _refuse_beyond(part, feature, values)
     return values
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sized
+from collections.abc import Collection, Sized
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -122,9 +123,7 @@ class Outcome(Parameters):
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        both = set(self.bad) & set(self.good)
-        if both:
-            raise ValueError(f"the outcome {min(both)!r} stands under bad and under good; keep it under one")
+        _refuse_both("outcome", "bad", self.bad, "good", self.good)
         return self
 
 
@@ -319,14 +318,94 @@ class MappedFeature(Meaning):
         return self.derive is not None and self.derive.how == "days"
 
 
-class TopShare(Parameters):
+class RecordedDecision(Parameters):
+    """Which column says what the lender decided on the release, and how to read it.
+
+    Attributes:
+        column: The file's column.
+        released: Its values that mean that money was paid out.
+        refused: Its values that mean that it was not; any value besides is a fault.
+    """
+
+    column: Column
+    released: Annotated[tuple[Code, ...], AfterValidator(_some)]
+    refused: Annotated[tuple[Code, ...], AfterValidator(_some)]
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        _refuse_both("decision", "released", self.released, "refused", self.refused)
+        return self
+
+    @property
+    def codes(self) -> dict[str, float]:
+        """1 of each value that means refused, 0 of each that means released."""
+        return dict.fromkeys(self.released, 0.0) | dict.fromkeys(self.refused, 1.0)
+
+
+class RecordedFavour(Parameters):
+    """Which column says whom the lender favoured, by a raised limit or otherwise, and how to read it.
+
+    Attributes:
+        column: The file's column.
+        favoured: Its values that mean favoured.
+        others: Its values that mean not favoured; any value besides is a fault.
+    """
+
+    column: Column
+    favoured: Annotated[tuple[Code, ...], AfterValidator(_some)]
+    others: Annotated[tuple[Code, ...], AfterValidator(_some)]
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        _refuse_both("value", "favoured", self.favoured, "others", self.others)
+        return self
+
+    @property
+    def codes(self) -> dict[str, float]:
+        """1 of each value that means favoured, 0 of each that means not."""
+        return dict.fromkeys(self.others, 0.0) | dict.fromkeys(self.favoured, 1.0)
+
+
+class Money(Parameters):
+    """In what the file's sums of money are: limit, amount, and every feature whose unit is the currency.
+
+    Attributes:
+        per: What one of the file's units holds, such as 10000 where sums are in ten thousands.
+        currency_column: The column that says the currency of each row, where there are several.
+        rates: What one of each currency is in the mapping's own; any currency besides is a fault.
+    """
+
+    per: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    currency_column: Column | None = None
+    rates: dict[Code, Annotated[float, Field(gt=0, le=1e9)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rates_of_a_column(self) -> Self:
+        if (self.currency_column is None) != (not self.rates):
+            raise ValueError("`currency_column` and `rates` go together; give both, or neither")
+        return self
+
+
+class ReleasePolicy(Parameters):
     """The release policy of a book without a policy table.
 
     Attributes:
-        refused_top_share: Share of clients, those with the highest probability of default, refused.
+        refused_top_share: Share of clients, those with the highest probability of default, refused by the model; the
+            share that the lender refused on record where it is not said.
+        decision: The lender's own decisions, where the file has them.
     """
 
-    refused_top_share: Share
+    refused_top_share: Share | None = Field(default=None, exclude_if=_absent)
+    decision: RecordedDecision | None = Field(default=None, exclude_if=_absent)
+
+    @model_validator(mode="after")
+    def _some_policy(self) -> Self:
+        if self.refused_top_share is None and self.decision is None:
+            raise ValueError(
+                "it says neither whom the model refuses nor whom the lender refused; give `refused_top_share`, or "
+                "`decision` if the file has the lender's decisions"
+            )
+        return self
 
 
 class Snapshots(Parameters):
@@ -356,10 +435,13 @@ class BookMapping(Parameters):
         limit_column: Column of the granted limit, above 0.
         amount_column: Column of the amount asked for, if the file has one.
         currency: Code of the currency of limit and amount.
+        money: In what the file has its sums, where they are not in that currency.
         missing: Texts that mean that a value is missing.
         protected: Protected attributes.
         policy: Whom the release model refuses.
-        favoured_top_share: Share of clients, those with the highest predicted limit, that is favoured.
+        favoured_top_share: Share of clients, those with the highest predicted limit, that is favoured; the share that
+            the lender favoured on record where it is not said.
+        favoured: Whom the lender favoured, where the file has it.
         features: The features of both models, in the order of their columns.
     """
 
@@ -374,16 +456,23 @@ class BookMapping(Parameters):
     limit_column: Column
     amount_column: Column | None = None
     currency: Currency
+    money: Money | None = Field(default=None, exclude_if=_absent)
     missing: tuple[str, ...] = MISSING
     protected: tuple[ProtectedColumn, ...] = ()
-    policy: TopShare
-    favoured_top_share: Share
+    policy: ReleasePolicy
+    favoured_top_share: Share | None = Field(default=None, exclude_if=_absent)
+    favoured: RecordedFavour | None = Field(default=None, exclude_if=_absent)
     features: Annotated[tuple[MappedFeature, ...], AfterValidator(_some)]
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         _refuse_twice([*(feature.name for feature in self.features), *(kept.name for kept in self.protected)])
-        columns = [self.id_column, self.outcome.column, self.limit_column]
+        if self.favoured_top_share is None and self.favoured is None:
+            raise ValueError(
+                "it says neither which share the model favours nor whom the lender favoured; give "
+                "`favoured_top_share`, or `favoured` if the file has it"
+            )
+        columns = [self.id_column, self.outcome.column, self.limit_column, *self.record]
         _refuse_shared([name for name in columns if name is not None])
         if all(feature.limit_sign == "x" for feature in self.features):
             raise ValueError("no feature is in the limit model; give what was known before a limit_sign")
@@ -400,6 +489,10 @@ class BookMapping(Parameters):
         never = {self.outcome.column: "the outcome"} | {kept.source: "protected" for kept in self.protected}
         if self.id_column is not None:
             never[self.id_column] = "the id"
+        if self.policy.decision is not None:
+            never[self.policy.decision.column] = "the lender's decision, made after it"
+        if self.favoured is not None and feature.limit_sign != "x":
+            never[self.favoured.column] = "what the limit led to (limit_sign must be x)"
         if feature.limit_sign != "x":
             if self.amount_column is not None:
                 never[self.amount_column] = (
@@ -415,6 +508,20 @@ class BookMapping(Parameters):
         """How the file is to be read."""
         return Form(self.encoding or "utf-8", self.delimiter, self.decimal or ".", self.sheet)
 
+    def is_money(self, feature: MappedFeature) -> bool:
+        """Whether a feature is a sum of money."""
+        return feature.unit == self.currency and feature.coding is None
+
+    @property
+    def rates_column(self) -> str | None:
+        """The file's column of each row's currency."""
+        return None if self.money is None else self.money.currency_column
+
+    @property
+    def record(self) -> tuple[str, ...]:
+        """The file's columns of what the lender decided himself."""
+        return tuple(said.column for said in (self.policy.decision, self.favoured) if said is not None)
+
     @property
     def numbers(self) -> tuple[str, ...]:
         """Those of the file's columns that hold numbers and are read in no other way."""
@@ -426,7 +533,7 @@ class BookMapping(Parameters):
             if feature.values is None and not feature.categories and not feature.dated
         ]
         numbers = {*own, *kept, *(column for feature in plain for column in feature.sources)}
-        texts = {self.id_column, self.outcome.column}
+        texts = {self.id_column, self.outcome.column, self.rates_column, *self.record}
         texts |= {column.source for column in self.protected if column.kind == "category"}
         texts |= {column for feature in self.features if feature not in plain for column in feature.sources}
         return tuple(name for name in self.columns if name in numbers - texts)
@@ -434,7 +541,14 @@ class BookMapping(Parameters):
     @property
     def columns(self) -> tuple[str, ...]:
         """The file's columns that the mapping reads, each once, in the mapping's order."""
-        own = [self.id_column, self.outcome.column, self.limit_column, self.amount_column]
+        own = [
+            self.id_column,
+            self.outcome.column,
+            self.limit_column,
+            self.amount_column,
+            self.rates_column,
+            *self.record,
+        ]
         kept = [column.source for column in self.protected]
         read = [column for feature in self.features for column in feature.sources]
         return tuple(dict.fromkeys(name for name in [*own, *kept, *read] if name is not None))
@@ -484,7 +598,22 @@ def tables_of(mapping: BookMapping) -> dict[str, Table]:
     who: dict[str, pa.DataType] = {"borrower_id": pa.int64()}
     borrowers = Table("borrowers", who | {"source_id": pa.string()} | kept, key, order, frozenset(kept))
     flat = Table("observations/flat", who | features, key, order, frozenset(features))
-    return {borrowers.name: borrowers, flat.name: flat, **FLAT_TABLES}
+    own = dict(FLAT_TABLES)
+    if mapping.policy.decision is not None:
+        own["draw_requests"] = _with_column(own["draw_requests"], "decision_executed", pa.string())
+    if mapping.favoured is not None:
+        own["limit_reviews"] = _with_column(own["limit_reviews"], "favoured", pa.bool_())
+    return {borrowers.name: borrowers, flat.name: flat, **own}
+
+
+def _with_column(table: Table, name: str, kind: pa.DataType) -> Table:
+    return replace(table, columns={**table.columns, name: kind})
+
+
+def _refuse_both(noun: str, one: str, ones: Collection[str], other: str, others: Collection[str]) -> None:
+    both = set(ones) & set(others)
+    if both:
+        raise ValueError(f"the {noun} {min(both)!r} stands under {one} and under {other}; keep it under one")
 
 
 def _refuse_twice(names: list[str]) -> None:
@@ -498,4 +627,6 @@ def _refuse_twice(names: list[str]) -> None:
 def _refuse_shared(columns: list[str]) -> None:
     for column in columns:
         if columns.count(column) > 1:
-            raise ValueError(f"the column {column!r} cannot be two of id, outcome and limit; name another")
+            raise ValueError(
+                f"the column {column!r} cannot be two of id, outcome, limit and the lender's decisions; name another"
+            )

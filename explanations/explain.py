@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.blocks import HERE, Engine
+from explanations.agreement import agreement
 from explanations.cases import places
 from explanations.cohorts import Cohorts, bad_rates, cohorts_of, decision_matrix, funnel, refused_by
 from explanations.explanation import Explanation
@@ -260,6 +261,7 @@ def _summary(evidence: Evidence, cohorts: Cohorts, parameters: ExplanationParame
         "bad_rates": rates,
         "refused_outcomes": fared,
         "period": _period(decided, cohorts),
+        "agreement": agreement(decided, cohorts.judged),
     }
     return evidence.about | found | {"calibration": calibration}
 

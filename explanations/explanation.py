@@ -24,9 +24,10 @@ class Explanation:
         catalogue: The features of both models.
         calibration: From the release model's margin to its PD.
         conflicts: A row per conflict: request_id, borrower_id, requested_on, amount, limit_before and
-            limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by, policy_version,
-            review_id (the review that favoured), observed_bad (1, 0 or NaN where nobody saw the outcome), place (its
-            place among the cases that the report shows one by one, from 1; 0 where it is not among them),
+            limit_after (RMB), limit_score (log-RMB), release_margin (log-odds), pd, cutoff, refused_by (`record` where
+            the lender refused and no rule of the models does), policy_version, review_id (the review that favoured),
+            observed_bad (1, 0 or NaN where nobody saw the outcome), place (its place among the cases that the report
+            shows one by one, from 1; 0 where it is not among them),
             limit_recorded (RMB, in force at the request as the lender recorded it), and the caps of `models.policy` in
             force that day (NaN where the book has none).
         reference: A row per reference request: request_id, limit_score, release_margin, requested_on, cutoff.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from explanations.agreement import conflicts_on
 from explanations.explanation import Explanation
 from explanations.report.quantities import large_money
 from explanations.report.remedies_section import by_paid_out, remedy_name
+
+_ON = {"models": "", "record": ", on the lender's record", "both": ", where models and record agree"}
 
 
 def finding(explanation: Explanation) -> str:
@@ -18,7 +21,7 @@ def finding(explanation: Explanation) -> str:
     bad, usual = ("unknown" if rate is None else f"{rate:.1%}" for rate in shown)
     return (
         f"{counts['conflicts']:,} of {counts['favoured']:,} favoured requests are refused "
-        f"({counts['conflicts'] / counts['favoured']:.1%}).\n"
+        f"({counts['conflicts'] / counts['favoured']:.1%}){_ON[conflicts_on(explanation.summary)]}.\n"
         f"Bad rate ({by}): {bad} of these, {usual} of the favoured and released.\n"
         f"{_what_refuses(explanation)}{_what_causes(explanation)}{_phantom(explanation)}{_remedy(explanation)}"
     )
@@ -55,6 +58,8 @@ def _what_causes(explanation: Explanation) -> str:
     """The mean share of each cause, largest first; nothing where the book does not tell them."""
     if explanation.summary.get("causes", {}).get("not_identifiable"):
         return "\nCauses of the conflicts: not identifiable from this book; the report says what it lacks."
+    if conflicts_on(explanation.summary) == "record":
+        return "\nCauses of the conflicts: not told of conflicts on the record; take models.conflicts=both for them."
     means = explanation.summary.get("causes", {}).get("mean_share", {})
     ordered = sorted(means.items(), key=lambda pair: (-pair[1], pair[0]))
     if not ordered:
@@ -100,6 +105,10 @@ def finding_metrics(explanation: Explanation) -> dict[str, float]:
             metrics[f"phantom.{'amount' if name == 'phantom' else name}"] = explanation.summary["phantom"][
                 name
             ]
+    for row in explanation.summary.get("agreement", []):
+        for name in ("share", "kappa"):
+            if row[name] is not None:
+                metrics[f"agreement.{row['what']}.{name}"] = row[name]
     for row in explanation.summary.get("remedies", []):
         metrics[f"remedies.{row['remedy']}.removed"] = float(row["removed"])
     for name, value in explanation.summary.get("diagnostics", {}).items():

@@ -65,7 +65,9 @@ def decide_requests(
         version = in_force["policy_version"].astype(str)
         recorded = requests.keys["limit_after"]
     else:
-        in_force = one_cutoff(requests.keys, _share_cutoff(book, probability[calibration]))
+        in_force = one_cutoff(
+            requests.keys, _share_cutoff(book, probability[calibration], requests.keys[calibration])
+        )
         shown = _favoured_top_share(book, requests.keys, scored, calibration)
         version = pd.Series("mapping", index=requests.keys.index)
         granted = reviews.keys.set_index("borrower_id")["limit_assessed"]
@@ -94,17 +96,22 @@ def undecidable(book: Book, requests: Matrix, release: Releasing) -> NDArray[np.
     return data_missing(requests, bureau, release.unreadable(requests.values))
 
 
-def _share_cutoff(book: Book, probability: NDArray[np.float64]) -> float:
-    """The cut-off above which the mapping's share of the calibration period lies."""
-    return top_share_from(probability, float(_mapping(book)["policy"]["refused_top_share"]))
+def _share_cutoff(book: Book, probability: Floats, keys: pd.DataFrame) -> float:
+    """The cut-off above which the mapping's share of the calibration period lies, or the share refused on record."""
+    share = _mapping(book)["policy"].get("refused_top_share")
+    if share is None:
+        share = (keys["decision_executed"] == "refuse").mean()
+    return top_share_from(probability, float(share))
 
 
 def _favoured_top_share(
     book: Book, keys: pd.DataFrame, scored: pd.DataFrame, calibration: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    held = scored["borrower_id"].isin(keys.loc[calibration, "borrower_id"])
-    share = float(_mapping(book)["favoured_top_share"])
-    least = top_share_from(scored.loc[held, "limit_score"].to_numpy(np.float64), share)
+    held = scored[scored["borrower_id"].isin(keys.loc[calibration, "borrower_id"])]
+    share = _mapping(book).get("favoured_top_share")
+    if share is None:
+        share = held["favoured"].mean()
+    least = top_share_from(held["limit_score"].to_numpy(np.float64), float(share))
     return favoured_by_share(keys, scored, least)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from data.parameters import Parameters
+
+ConflictsOn = Literal["models", "record", "both"]
+"""Whose decisions make a conflict: those of the models, of the lender's record, or both alike."""
 
 
 class CalibrationParameters(Parameters):
@@ -41,6 +44,7 @@ class ModelsParameters(Parameters):
     policy: PolicyParameters
     favoured: FavouredParameters
     overrides: OverridesParameters
+    conflicts: ConflictsOn
 
 
 class EconomicsParameters(Parameters):

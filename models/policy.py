@@ -35,6 +35,9 @@ OVERDUE = "own_dpd_current"
 REFUSED_BY = ("data_missing", "score", *CAPS, "overdue", "slip")
 """The rules that refuse, in their order: of several, the first is named."""
 
+RECORD = "record"
+"""Refused on the lender's record, and by no rule above (`models.record`)."""
+
 
 def decide(
     requests: pd.DataFrame,

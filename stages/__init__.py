@@ -12,7 +12,7 @@ from stages.models import cohorts, fit_limit, fit_release, judge, score_requests
 from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
 from stages.readiness import notes_of
-from stages.scored_book import ScoredBook, scored_book
+from stages.scored_book import ScoredBook, require_conflicts_of_models, scored_book
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
 from stages.whatif import changes_of, what_if
@@ -45,6 +45,7 @@ __all__ = [
     "notes_of",
     "open_verified",
     "refuse_foreign_explanation",
+    "require_conflicts_of_models",
     "require_simulated",
     "score_requests",
     "score_reviews",

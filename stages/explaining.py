@@ -73,12 +73,19 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
     engine = engine or settings.blocks.local
     with excerpt_of(book, decided["borrower_id"].to_numpy()[again], console, engine) as part:
         ledger = ledger_of(part, reviews, limit_score, limit, release, settings)
-        causes = split_causes(ledger, ids, console, engine)
-        audit = audit_lag(part, decided, limit, release, explanation, settings, console, engine)
-        checked = checked_causes(book, requests, decided, members, causes, limit, release, settings, console)
+        causes = audit = checked = None
+        # The models' decisions can be taken again, those on the record can't.
+        again_possible = settings.models.conflicts != "record"
+        if again_possible:
+            causes = split_causes(ledger, ids, console, engine)
+            audit = audit_lag(part, decided, limit, release, explanation, settings, console, engine)
+            checked = checked_causes(
+                book, requests, decided, members, causes, limit, release, settings, console
+            )
         told = with_causes(explanation, causes, audit, checked, settings.explanations, lacking(book))
+        if again_possible:
+            told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
         told = with_rules(told, settings.explanations)
-        told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
         told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
         told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
         if audit is not None:

@@ -132,6 +132,7 @@ def cohorts(
     """Decisions of both models on every request of a book (`row`: its place), and who is in which cohort."""
     from explanations.cohorts import cohorts_of
     from models.decisions import decide_requests
+    from models.record import recorded, with_record
     from training.periods import request_splits
     from training.splits import CALIBRATION, OUT_OF_TIME
 
@@ -139,4 +140,6 @@ def cohorts(
     decided = decide_requests(
         book, requests, reviews, limit_score, release, margin, split == CALIBRATION, settings.models
     )
+    found = recorded(book, requests.keys, reviews, limit_score, settings.models.favoured)
+    decided = with_record(decided, found, settings.models.conflicts)
     return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)

@@ -51,8 +51,9 @@ def baseline_of(
         margin=margin,
         probability=evidence.release.calibration.pd(margin),
         asked=members.judged,
-        favoured=decided["favoured"].to_numpy(bool),
-        refused=decided["refused"].to_numpy(bool),
+        # A later period is judged by the models alone, so this one is, too.
+        favoured=decided["favoured_model"].to_numpy(bool),
+        refused=decided["refused_model"].to_numpy(bool),
         bad=np.where(members.judged, evidence.observed_bad, math.nan),
         reviews=evidence.reviews,
         limit_score=evidence.limit_score,
@@ -67,7 +68,7 @@ def baseline_of(
         "delays": None,
     }
     if not book.dated:
-        favoured = decided.loc[decided["favoured"].to_numpy(bool), "limit_score"]
+        favoured = decided.loc[decided["favoured_model"].to_numpy(bool), "limit_score"]
         least = float(favoured.min()) if len(favoured) else None
         return told | {"cutoff": float(decided["cutoff"].iloc[0]), "favoured_from": least}
     periods, first_month = settings.training.periods, str(book.manifest.first_month)

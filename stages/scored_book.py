@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from data.errors import CallError
 from settings import Settings
 from stages.models import cohorts, score_requests, score_reviews
 
@@ -95,3 +96,12 @@ def scored_book(
     """The book with both models' scores of its matrices."""
     scores = score_reviews(reviews, limit), score_requests(requests, release)
     return ScoredBook(book, requests, reviews, limit, release, *scores, settings)
+
+
+def require_conflicts_of_models(settings: Settings) -> None:
+    """Raises CallError where conflicts are told on the record, for commands that take the models' decisions again."""
+    if settings.models.conflicts != "models":
+        raise CallError(
+            f"models.conflicts is {settings.models.conflicts}, but this command takes the models' decisions again, and "
+            "those on the record cannot be; leave models.conflicts as it is by default."
+        )

@@ -22,7 +22,7 @@ from explanations.parameters import ReasonParameters
 from explanations.report.reason_sentences import EVENTS, NO_ASSESSMENT, with_sentences
 from features.catalogue import Catalogue, Feature
 from models.boosted import Floats
-from models.policy import CAPS, OVERDUE
+from models.policy import CAPS, OVERDUE, RECORD
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int16]
@@ -31,7 +31,7 @@ MOST = 4
 """Reasons of the borrower's for one refusal: more say less."""
 NONE = -1
 """Stands where there is no reason, or no feature."""
-UNASSESSED = ("slip", "data_missing")
+UNASSESSED = ("slip", "data_missing", RECORD)
 """Rules that refuse for an error or for want of data."""
 LENDERS = {"policy": "R18", "data_lag": "R20", "competition": "C3", "misread": "C4", "error": "C5"}
 """Code of each cause on the lender's side; those of C have no reason's code and are for the lender's eyes alone."""

@@ -15,7 +15,7 @@ from explanations.report.phrases import Phrases
 from explanations.report.quantities import NOTHING, fixed, known, share, with_unit
 from explanations.report.words import Text, same, say
 from models.parameters import PolicyParameters
-from models.policy import CAPS, NO_FILE, OVERDUE, broken_rules
+from models.policy import CAPS, NO_FILE, OVERDUE, RECORD, broken_rules
 
 _OVERDUE_DAYS = "models.policy.overdue_days"
 
@@ -57,7 +57,7 @@ def rules_of(explanation: Explanation, shown: pd.DataFrame, phrases: Phrases) ->
             rows.append(
                 (label_of(explanation.catalogue[OVERDUE]), most, here, bool(broken["overdue"][place]))
             )
-        if refused_by == "slip":
+        if refused_by in ("slip", RECORD):
             rows.append((say("caserules.slip"), say("caserules.release"), say("caserules.refusal"), True))
         told.append(
             [

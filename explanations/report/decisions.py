@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from explanations.report.exhibits import Column, Table, table
-from explanations.report.quantities import NOTHING, count, share
-from explanations.report.words import Text, named, same, say, say_of
+from explanations.report.quantities import NOTHING, count, fixed, share
+from explanations.report.words import Text, named, same, say, say_of, say_on
 
 # From so many known outcomes on a rate is shown, below it the counts.
 FEW = 50
@@ -75,17 +75,17 @@ class MatrixRow:
     cells: tuple[Cell, ...]
 
 
-def funnel_stages(funnel: pd.DataFrame, undated: bool) -> tuple[Stage, ...]:
+def funnel_stages(funnel: pd.DataFrame, undated: bool, on: str = "models") -> tuple[Stage, ...]:
     """The funnel's stages in their order; refusals stand under the conflicts, by what refused them.
 
-    An undated book has clients instead of requests.
+    An undated book has clients instead of requests; `on` says whose decisions make a conflict.
     """
     counts = {
         str(stage): float(number) for stage, number in zip(funnel["stage"], funnel["count"], strict=True)
     }
     by_rule = [stage for stage in counts if stage not in _STAGES]
     order = [*_STAGES[:3], *sorted(by_rule, key=lambda stage: -counts[stage]), _STAGES[3]]
-    return tuple(_stage(stage, counts, undated) for stage in order if stage in counts)
+    return tuple(_stage(stage, counts, undated, on) for stage in order if stage in counts)
 
 
 def funnel_table(stages: Sequence[Stage]) -> Table:
@@ -96,6 +96,25 @@ def funnel_table(stages: Sequence[Stage]) -> Table:
         Column("part", say("funnel.part")),
     ]
     return table(say("funnel.caption"), columns, [vars(stage) for stage in stages])
+
+
+def agreement_table(agreement: Sequence[Mapping[str, Any]], undated: bool) -> Table | None:
+    """How far models and record say the same, side by side; None where the book records no decisions."""
+    if not agreement:
+        return None
+    names = ("share", "kappa", "both", "model", "record", "neither")
+    columns = [Column("what", say("agreement.what"), numeric=False)]
+    columns += [Column(name, say_of(undated, f"agreement.{name}")) for name in names]
+    records = [
+        {
+            "what": say(f"agreement.of_{row['what']}"),
+            "share": share(row["share"]),
+            "kappa": NOTHING if row["kappa"] is None else fixed(row["kappa"], 2),
+            **{name: count(row[name]) for name in names[2:]},
+        }
+        for row in agreement
+    ]
+    return table(say("agreement.caption"), columns, records)
 
 
 def matrix_table(rows: Sequence[MatrixRow], oracle: bool) -> Table:
@@ -126,14 +145,14 @@ def decision_matrix(matrix: pd.DataFrame) -> tuple[MatrixRow, ...]:
     return tuple(MatrixRow(name, tuple(_cell(cell, top) for cell in cells)) for name, cells in figures)
 
 
-def _stage(stage: str, counts: dict[str, float], undated: bool) -> Stage:
+def _stage(stage: str, counts: dict[str, float], undated: bool, on: str) -> Stage:
     rule = stage.removeprefix("by_")
     parent = _PARENT.get(stage, None if stage == "requests" else "favoured_refused")
     part = share(counts[stage], counts.get(parent)) if parent else ""
     kinds = {"favoured_refused": "conflicts", "favoured": "favoured", "requests": "requests"}
     return Stage(
         kind=stage if stage in _STAGES else "rule",
-        name=say_of(undated, f"funnel.{stage}") if stage in _STAGES else named("refused_by", rule),
+        name=say_on(on, undated, f"funnel.{stage}") if stage in _STAGES else named("refused_by", rule),
         count=count(counts[stage]),
         part=say(f"funnel.of_{kinds[parent]}", share=part) if parent else same(""),
         depth={"requests": 0, "favoured": 1, "reference": 2, "favoured_refused": 2}.get(stage, 3),

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from explanations.agreement import conflicts_on
 from explanations.explanation import Explanation
 from explanations.intervals.proportions import apart
 from explanations.report.contrast_table import ContrastRow, gap
 from explanations.report.quantities import count, fixed, large_money, push, share
-from explanations.report.words import Text, joined, named, same, say, say_of
+from explanations.report.words import Text, joined, named, same, say, say_of, say_on
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def answer(explanation: Explanation, rows: Sequence[ContrastRow]) -> tuple[Text,
     undated = is_undated(explanation.summary)
     if not counts["conflicts"]:
         return (say_of(undated, "answer.no_conflicts"),)
-    how_many = say_of(
+    how_many = say_on(
+        conflicts_on(explanation.summary),
         undated,
         "answer.counts",
         requests=count(counts["requests"]),
@@ -69,7 +71,7 @@ def key_figures(explanation: Explanation) -> tuple[KeyFigure, ...]:
             "funnel",
         ),
         KeyFigure(
-            say("key.favoured"),
+            say_on(conflicts_on(summary), False, "key.favoured"),
             same(count(counts["favoured"])),
             say("key.of_requests", share=share(counts["favoured"], counts["requests"])),
             "funnel",
@@ -116,6 +118,7 @@ def absent(explanation: Explanation) -> tuple[Text, ...]:
         "limit_before": len(explanation.conflicts) > 0
         and bool(explanation.conflicts["limit_before"].isna().all()),
         "recourse": is_undated(summary) and explanation.recourse is None,
+        "replay": conflicts_on(summary) == "record",
     }
     return tuple(say(f"absent.{name}") for name, holds in missing.items() if holds)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from explanations.agreement import conflicts_on
 from explanations.explanation import Explanation
 from explanations.report.contrast_table import ContrastRow, contrast_rows, families
 from explanations.report.exhibits import Chart, Spec, Table
@@ -50,6 +51,11 @@ class Subject:
     def undated(self) -> bool:
         """Whether the book has no dates, so that it has clients for requests."""
         return is_undated(self.summary)
+
+    @property
+    def on(self) -> str:
+        """Whose decisions make its conflicts."""
+        return conflicts_on(self.summary)
 
     @property
     def oracle(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explanations.explanation import Explanation
 from explanations.report.case_section import cases_section
 from explanations.report.cause_charts import freshness_table, monthly_chart, overall_chart, segments_table
 from explanations.report.cause_check_text import check_table, check_text
@@ -15,6 +14,7 @@ from explanations.report.contrast_table import ContrastRow, by_score, families, 
 from explanations.report.decisions import (
     FEW,
     FEW_TRUE,
+    agreement_table,
     decision_matrix,
     funnel_stages,
     funnel_table,
@@ -43,7 +43,7 @@ from explanations.report.recourse_section import recourse_section
 from explanations.report.remedies_section import first_remedies, remedies_section
 from explanations.report.rules_section import rules_section
 from explanations.report.section import Build, Section, Subject
-from explanations.report.words import Text, has, joined, say, say_of
+from explanations.report.words import Text, has, joined, say, say_of, say_on
 
 TOP_FEATURES = 15
 DISTRIBUTIONS = 6
@@ -64,6 +64,7 @@ def answer_section(subject: Subject) -> Section:
         "top_features": drawn,
         "cause_parts": cause_parts(subject),
         "competition": competition_text(subject),
+        "causes_unknown": say_on(subject.on, subject.undated, "story.causes_unknown"),
         "to_do": first_remedies(subject),
         "absent": absent(explanation),
     }
@@ -72,11 +73,15 @@ def answer_section(subject: Subject) -> Section:
 
 def funnel_section(subject: Subject) -> Section:
     """From all requests to the cohorts, and the matrix of decisions."""
-    stages = funnel_stages(subject.explanation.funnel, subject.undated)
+    stages = funnel_stages(subject.explanation.funnel, subject.undated, subject.on)
+    agreed = agreement_table(subject.summary.get("agreement", []), subject.undated)
     matrix = decision_matrix(subject.explanation.decision_matrix)
     said = {
         "funnel": stages,
+        "funnel_text": say_on(subject.on, subject.undated, "section.funnel_text"),
         "funnel_notes": _funnel_notes(subject),
+        "agreement": agreed,
+        "agreement_text": say_of(subject.undated, "agreement.text"),
         "matrix": matrix,
         "matrix_text": _matrix_text(subject.undated, subject.oracle),
         "has_oracle": subject.oracle,
@@ -132,7 +137,7 @@ def causes_section(subject: Subject) -> Section:
         charts["causes"] = overall_chart(explanation)
         charts["causes-by-month"] = monthly_chart(explanation, causes)
     said = {
-        "causes_text": _causes_text(explanation, told, bool(lacking), subject.undated),
+        "causes_text": _causes_text(subject, told, bool(lacking)),
         "causes_lacking": lacking,
         "cause_segments": segments_table(explanation, causes) if causes is not None and told else None,
         "cause_legend": [(say(f"cause.{name}"), colour) for name, colour in CAUSE_COLOURS.items()],
@@ -190,13 +195,13 @@ def _lacking(cause: str, undated: bool) -> Text:
     return say(dated) if not undated and has(dated) else say(f"causes.lacks.{cause}")
 
 
-def _causes_text(explanation: Explanation, told: bool, lacking: bool, undated: bool) -> Text:
+def _causes_text(subject: Subject, told: bool, lacking: bool) -> Text:
     """How the causes were found, or why none are told."""
     if told:
-        return say("section.causes_text", conflicts=count(len(explanation.conflicts)))
+        return say("section.causes_text", conflicts=count(len(subject.explanation.conflicts)))
     if lacking:
-        return say("section.causes_none" if undated else "section.causes_not_all")
-    return say_of(undated, "section.nothing")
+        return say("section.causes_none" if subject.undated else "section.causes_not_all")
+    return say_on(subject.on, subject.undated, "section.nothing")
 
 
 def _funnel_notes(subject: Subject) -> list[Text]:
@@ -204,7 +209,7 @@ def _funnel_notes(subject: Subject) -> list[Text]:
     summary = subject.summary
     notes: list[Text] = []
     conflicts = subject.explanation.conflicts
-    if len(conflicts) and not subject.undated:
+    if len(conflicts) and not subject.undated and subject.on == "models":
         raised = int((conflicts["limit_recorded"] > conflicts["limit_before"]).sum())
         numbers = {"raised": raised, "others": len(conflicts) - raised, "conflicts": len(conflicts)}
         notes.append(say("funnel.raised", **{name: count(number) for name, number in numbers.items()}))
@@ -212,7 +217,7 @@ def _funnel_notes(subject: Subject) -> list[Text]:
     if kinds and not subject.undated:
         notes.append(say("funnel.kinds", **{kind: count(number) for kind, number in kinds.items()}))
     paid_out = summary["bad_rates"]["conflict"]["known"]
-    if paid_out and not subject.undated:
+    if paid_out and not subject.undated and subject.on == "models":
         notes.append(say("funnel.lender", known=count(paid_out)))
     return notes
 

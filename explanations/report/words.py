@@ -57,6 +57,16 @@ def say_of(undated: bool, key: str, **values: Text | str) -> Text:
     return say(held_out if undated and has(held_out) else key, **values)
 
 
+def say_on(on: str, undated: bool, key: str, **values: Text | str) -> Text:
+    """As `say_of`; of conflicts on the record, or on both, what is kept under `<key>_on_<record or both>`, if it is.
+
+    Raises:
+        KeyError: there is no such statement.
+    """
+    kept = f"{key}_on_{on}"
+    return say_of(undated, kept if has(kept) else key, **values)
+
+
 def counted(key: str, number: str, **values: Text | str) -> Text:
     """As `say`, of so many as `number` says; of 1, what is kept under `<key>_one`, if it is.
 

@@ -131,7 +131,10 @@ def assert_refused(read: Read, said: dict[str, Any], message: str) -> None:
             "a sum is of two columns or more",
         ),
         ({"features": [feature("late", column="")]}, "'features.0.column' is not right: it is empty"),
-        ({"limit_column": "BAD"}, "the column 'BAD' cannot be two of id, outcome and limit"),
+        (
+            {"limit_column": "BAD"},
+            "the column 'BAD' cannot be two of id, outcome, limit and the lender's decisions",
+        ),
     ],
 )
 def test_what_no_book_can_be_made_of_is_refused_with_its_reason(
