@@ -8,6 +8,9 @@ import typer
 
 from commandline import command
 from commands.append import append
+from commands.audit_prove import audit_prove
+from commands.audit_record import audit_record
+from commands.audit_verify import audit_verify
 from commands.bench import bench
 from commands.case import case
 from commands.check import check
@@ -67,8 +70,20 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """By the names under which they are called, in the order of `--help`."""
 
+AUDIT: dict[str, Callable[..., None]] = {
+    "record": audit_record,
+    "verify": audit_verify,
+    "prove": audit_prove,
+}
+"""The commands of `releasegap audit`, in the same order as its help."""
+
 for name, work in COMMANDS.items():
     command(app, name)(work)
+
+audit = typer.Typer(no_args_is_help=True)
+for name, work in AUDIT.items():
+    command(audit, name)(work)
+app.add_typer(audit, name="audit", help="The decision ledger and internal control.")
 
 if __name__ == "__main__":
     app(prog_name="releasegap")

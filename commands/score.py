@@ -40,18 +40,52 @@ def score(
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Also up to four reasons of each refusal.")
     ] = False,
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", metavar="DIR", help="Decision ledger to append every decision to."),
+    ] = None,
+    decided_at: Annotated[
+        str | None,
+        typer.Option("--decided-at", metavar="TIME", help="When these decisions are taken, for the ledger."),
+    ] = None,
+    request_id: Annotated[
+        str,
+        typer.Option("--request-id", metavar="NAME", help="Column that names the request, for the ledger."),
+    ] = "request_id",
 ) -> None:
     """Score a file of applicants: limit, PD, decision, the rule that refused, and reasons if wanted."""
+    if ledger is not None and decided_at is None:
+        raise CallError(
+            "--ledger wants --decided-at: when the decisions are taken, as 2026-03-31T18:00:00+08:00."
+        )
+    if ledger is None and decided_at is not None:
+        raise CallError("--decided-at is of the decision ledger; name its folder with --ledger, too.")
     console = common.console
     store = store_of(common)
     uri, folder, parts = _decision(store, model, book)
     from data.categories import strange_told
+    from data.decision_ledger.rows import moment
     from scoring.batch import decider_of, score_file
+    from scoring.recording import Call, recording
+    from training.ledger_checkpoints import LedgerCheckpoints
 
     kept = tuple(dict.fromkeys(filter(None, map(str.strip, ",".join(keep or ()).split(",")))))
     decider = decider_of(folder, parts)
+    into = None
+    if ledger is not None and decided_at is not None:
+        call = Call(ledger, request_id, moment(decided_at, "--decided-at"), uri)
+        into = recording(call, parts, LedgerCheckpoints(store, ledger))
     with console.step(f"Scoring {input_}", 1000) as move:
-        scored = score_file(input_, out, decider, kept, reasons=reasons, moved=move)
+        scored = score_file(
+            input_,
+            out,
+            decider,
+            kept,
+            reasons=reasons,
+            moved=move,
+            ledger=into,
+            ids=None if into is None else request_id,
+        )
     if scored.unused:
         more = f" and {len(scored.unused) - 8} more" if len(scored.unused) > 8 else ""
         console.note(f"Not used: {', '.join(scored.unused[:8])}{more}.")
@@ -63,8 +97,9 @@ def score(
     console.result(
         f"{scored.rows:,} rows scored with {uri}: {count:,} refused ({count / scored.rows:.1%})"
         f"{': ' if refused else ''}{', '.join(f'{rule} {number:,}' for rule, number in refused.items())}.\n"
-        f"Written: {out}",
+        f"Written: {out}{'' if ledger is None else f'; every decision is recorded in {ledger}'}",
         table=out,
+        ledger=ledger,
         model=uri,
         rows=scored.rows,
         refused=count,

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,29 @@ MADE: Final = (
 """Columns of the result besides those that are kept."""
 Moved = Callable[[int], None]
 """Told how many thousandths of the file are done."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch of rows and the decision on each.
+
+    Attributes:
+        batch: The columns that were read.
+        values: Each feature of either model, by name.
+        in_force: cutoff, and the caps where there are any, by row.
+        decided: The decisions.
+        first: Number of the first row in the file, from 0.
+    """
+
+    batch: pa.RecordBatch
+    values: dict[str, NDArray[np.float64]]
+    in_force: dict[str, NDArray[np.float64]]
+    decided: Decided
+    first: int
+
+
+Record = Callable[[Judged], None]
+"""Keeps the decisions on a batch."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +148,8 @@ def score_file(
     *,
     reasons: bool = False,
     moved: Moved = lambda done: None,
+    ledger: AbstractContextManager[Record] | None = None,
+    ids: str | None = None,
 ) -> Scored:
     """Scores every row of a file, in its order; the result appears whole or not at all.
 
@@ -136,6 +161,8 @@ def score_file(
         kept: Columns of the file that go along, such as an id.
         reasons: Whether reasons are wanted.
         moved: Told how far the work is.
+        ledger: Where every decision is recorded, with its reasons, before the result appears.
+        ids: The column that names the request, needed by a ledger.
 
     Raises:
         CallError: There is no such file, it lacks a column, or one is of another type.
@@ -149,18 +176,27 @@ def score_file(
     if not source.is_file():
         raise CallError(f"No file at {source}; name a .csv or .parquet file with a row per applicant.")
     scored = Scored()
-    with _opened(source, decider, kept, scored, moved) as batches, whole_file(out) as aside:
+    named = (*kept, *([ids] if ids is not None and ids not in kept else []))
+    # The ledger is left before the file takes its name: no decision is given out that was not recorded.
+    with (
+        _opened(source, decider, named, scored, moved) as batches,
+        whole_file(out) as aside,
+        ledger or nullcontext() as record,
+    ):
         writer: Any = None
         for batch in batches:
-            decided = _decided(batch, decider, source, scored, reasons)
+            judged = _judged(batch, decider, source, scored, reasons or record is not None)
+            decided = judged.decided
+            if record is not None:
+                record(judged)
             table = _result(batch, decided, decider.parts, kept, reasons)
             if writer is None:
                 writer = _writer(out, aside, table.schema)
             writer.write_table(table)
             scored.rows += len(batch)
             rules, counts = np.unique(decided.rule[decided.rule != RELEASED], return_counts=True)
-            named = (decider.parts.rules[rule] for rule in rules)
-            scored.refused.update(dict(zip(named, counts.tolist(), strict=True)))
+            broken = (decider.parts.rules[rule] for rule in rules)
+            scored.refused.update(dict(zip(broken, counts.tolist(), strict=True)))
         if writer is None:
             raise DataFault(f"{source} holds no rows below its column names; give it a row per applicant.")
         writer.close()
@@ -249,7 +285,7 @@ def _wanted(
     return wanted
 
 
-def _decided(batch: pa.RecordBatch, decider: Decider, source: Path, scored: Scored, reasons: bool) -> Decided:
+def _judged(batch: pa.RecordBatch, decider: Decider, source: Path, scored: Scored, reasons: bool) -> Judged:
     facts, before = decider.parts.facts, scored.rows
     columns = {}
     for name in decider.needed:
@@ -268,7 +304,8 @@ def _decided(batch: pa.RecordBatch, decider: Decider, source: Path, scored: Scor
             f"{source}: {error}; correct it there, or train on a book with that policy."
         ) from None
     limit_score, margin = decider.limit.raw(limit_values), decider.release.raw(values)
-    return decide(decider.parts, limit_score, margin, values, in_force, reasons=reasons)
+    decided = decide(decider.parts, limit_score, margin, values, in_force, reasons=reasons)
+    return Judged(batch, columns, in_force, decided, before)
 
 
 def _matrix(columns: dict[str, NDArray[np.float64]], features: Sequence[str]) -> NDArray[np.float32]:
@@ -350,15 +387,15 @@ def _result(
 ) -> pa.Table:
     columns: dict[str, Any] = {name: batch.column(name) for name in kept}
     columns |= {"limit": pa.array(decided.limit), "pd": pa.array(decided.pd)}
-    columns["decision"] = _words(("refuse", "release"), (decided.rule == RELEASED).astype(np.int8))
-    columns["refused_by"] = _words((*parts.rules, ""), decided.rule)
+    columns["decision"] = words_at(("refuse", "release"), (decided.rule == RELEASED).astype(np.int8))
+    columns["refused_by"] = words_at((*parts.rules, ""), decided.rule)
     if reasons:
         for rank in range(MOST_REASONS):
-            columns[f"reason_{rank + 1}"] = _words((*parts.codes, ""), decided.reason[:, rank])
+            columns[f"reason_{rank + 1}"] = words_at((*parts.codes, ""), decided.reason[:, rank])
     return pa.table(columns)
 
 
-def _words(words: Sequence[str], places: NDArray[Any]) -> pa.Array:
+def words_at(words: Sequence[str], places: NDArray[Any]) -> pa.Array:
     """The word at each place; -1 is the last."""
     at = np.where(places < 0, len(words) - 1, places).astype(np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(at), pa.array(list(words), pa.string())).cast(pa.string())

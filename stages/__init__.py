@@ -12,6 +12,7 @@ from stages.models import cohorts, fit_limit, fit_release, judge, score_requests
 from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
 from stages.readiness import notes_of
+from stages.recorded import not_yet_recorded, recorded_decisions, require_decisions
 from stages.scored_book import ScoredBook, require_conflicts_of_models, scored_book
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
@@ -42,10 +43,13 @@ __all__ = [
     "model_cards",
     "monitor",
     "named_models",
+    "not_yet_recorded",
     "notes_of",
     "open_verified",
+    "recorded_decisions",
     "refuse_foreign_explanation",
     "require_conflicts_of_models",
+    "require_decisions",
     "require_simulated",
     "score_requests",
     "score_reviews",

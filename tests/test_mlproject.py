@@ -15,6 +15,9 @@ PROJECT = Path(workbench.__file__).parent
 ENTRY_POINTS = (
     *(
         "append",
+        "audit-prove",
+        "audit-record",
+        "audit-verify",
         "case",
         "check",
         "compare",
@@ -71,7 +74,16 @@ def _parameters(entry_point: str) -> dict[str, str | None]:
 
 def _known(entry_point: str) -> list[Any]:
     """Arguments and options of the command."""
-    return list(typer.main.get_command(workbench.app).commands[entry_point].params)
+    found: Any = typer.main.get_command(workbench.app)
+    for word in _words(entry_point):
+        found = found.commands[word]
+    return list(found.params)
+
+
+def _words(entry_point: str) -> list[str]:
+    """The words by which the command is called: `audit-verify` is `releasegap audit verify`."""
+    group, _, rest = entry_point.partition("-")
+    return [group, rest] if group == "audit" else [entry_point]
 
 
 def _flags(entry_point: str) -> set[str]:
@@ -91,8 +103,10 @@ def test_every_entry_point_is_tested_here() -> None:
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_every_parameter_reaches_an_option_of_the_command_unharmed(entry_point: str, tmp_path: Path) -> None:
     given = {name: f"{name} {HOSTILE}" for name in _parameters(entry_point)}
-    module, name, command, *arguments = _called(entry_point, given, tmp_path)
-    assert (module, name, command) == ("-m", "workbench", entry_point)
+    module, name, *rest = _called(entry_point, given, tmp_path)
+    words = _words(entry_point)
+    arguments = rest[len(words) :]
+    assert (module, name, rest[: len(words)]) == ("-m", "workbench", words)
     flags = {name for name in given if f"--{name}" in _flags(entry_point)}
     assert {value for value in arguments if HOSTILE in value} == {
         value for name, value in given.items() if name not in flags
@@ -105,7 +119,7 @@ def test_every_parameter_reaches_an_option_of_the_command_unharmed(entry_point: 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_what_is_left_out_is_not_passed_on(entry_point: str, tmp_path: Path) -> None:
     required = {name: "given" for name, default in _parameters(entry_point).items() if default is None}
-    arguments = _called(entry_point, required, tmp_path)[3:]
+    arguments = _called(entry_point, required, tmp_path)[2 + len(_words(entry_point)) :]
     by_place = {
         parameter.name for parameter in _known(entry_point) if parameter.param_type_name == "argument"
     }

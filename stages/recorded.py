@@ -1,0 +1,84 @@
+"""The decisions that a book records, as rows of the decision ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import CallError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from data.book import Book
+    from features.matrix import Matrix
+
+SOURCE = "book:"
+"""What the source of a recorded decision begins with; the book's digest follows."""
+SLIP, RANDOM = "slip", "random_release"
+"""What is told beside a decision that was not carried out: a slip, or a refusal that was released to learn from."""
+
+
+def require_decisions(book: Book) -> None:
+    """Raises CallError where the book records no decisions."""
+    from data.schema import DATED_TABLES
+
+    if not book.dated or "decision_executed" not in DATED_TABLES["draw_requests"].columns:
+        raise CallError(
+            f"{book.path} records no decisions (one row per client, no dates): record those of `releasegap score`."
+        )
+
+
+def recorded_decisions(book: Book, requests: Matrix) -> pa.Table:
+    """A row of the ledger for each request of a dated book, in the order of days, then of ids.
+
+    The snapshot is what was visible at the request; the limit is the one in force, the time the request's day (UTC).
+    The record tells neither the lender's own models nor their PD, nor which rule refused.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from data.decision_ledger.rows import NUMBERS, SCHEMA, TIME, WORDS, snapshot_digests
+    from models.policy import recorded_slips
+
+    order = np.lexsort((requests.keys["request_id"], requests.keys["requested_on"]))
+    keys = requests.keys.iloc[order]
+    slip, _ = recorded_slips(keys)
+    random = keys["random_release"].to_numpy(bool)
+    unknown = np.full(len(keys), np.nan)
+    columns: dict[str, Any] = dict.fromkeys(NUMBERS, unknown)
+    columns |= dict.fromkeys(WORDS, pa.repeat(pa.scalar(""), len(keys)))
+    columns |= {
+        "request_id": pa.array(keys["request_id"].to_numpy()).cast(pa.string()),
+        "decided_at": pa.array(keys["requested_on"].to_numpy().astype("datetime64[us]")).cast(TIME),
+        "snapshot": snapshot_digests(requests.values[order]),
+        "limit": keys["limit_after"].to_numpy(np.float64),
+        "cutoff": _cutoffs(book, requests)[order],
+        "source": pa.repeat(pa.scalar(SOURCE + book.digest), len(keys)),
+        "policy": pa.array(keys["policy_version"].astype(str).to_numpy(), pa.string()),
+        "decision": pa.array(keys["decision_system"].astype(str).to_numpy(), pa.string()),
+        "executed": pa.array(keys["decision_executed"].astype(str).to_numpy(), pa.string()),
+        "reasons": pa.array(np.select([slip, random], [SLIP, RANDOM], ""), pa.string()),
+    }
+    return pa.table({name: columns[name] for name in SCHEMA.names})
+
+
+def not_yet_recorded(rows: pa.Table, folder: Path, book: Book) -> pa.Table:
+    """Those of a book's decisions that a ledger does not hold yet, of this book or of what it grew from."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from data.decision_ledger.reading import requests_from
+
+    sources = [SOURCE + digest for digest in (book.digest, *book.ancestors)]
+    known = requests_from(folder, sources)
+    return rows.filter(pc.invert(pc.is_in(rows["request_id"], value_set=pa.array(known, pa.string()))))
+
+
+def _cutoffs(book: Book, requests: Matrix) -> Any:
+    """The cut-off in force at each request; NaN where the policy table has none."""
+    policy = book.table("policy", columns=["month_start", "region", "cutoff"])
+    months = requests.keys["requested_on"].to_numpy().astype("datetime64[M]").astype("datetime64[s]")
+    asked = requests.keys[["region"]].assign(month_start=months)
+    table = policy.assign(month_start=policy["month_start"].to_numpy().astype("datetime64[s]"))
+    return asked.merge(table, on=["month_start", "region"], how="left")["cutoff"].to_numpy()
