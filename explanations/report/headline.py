@@ -116,6 +116,7 @@ def absent(explanation: Explanation) -> tuple[Text, ...]:
         "caps": summary["source"] != "simulated"
         and not any("cap" in key for key in summary["counts"]["conflicts_by"]),
         "limit_before": len(explanation.conflicts) > 0
+        and conflicts_on(summary) != "record"
         and bool(explanation.conflicts["limit_before"].isna().all()),
         "recourse": is_undated(summary) and explanation.recourse is None,
         "replay": conflicts_on(summary) == "record",
