@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import click
 import typer
 
 from data.errors import CallError, DataFault
+from data.redaction import streams_without_secrets, without_secrets
 
 DEFAULT_HOME = Path("artifacts")
 
@@ -178,7 +180,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
             common = common_options(**{option: given.pop(option) for option in shared})
-            with _told_in_one_sentence(common.console.verbose):
+            with _told_in_one_sentence(common.console.verbose), streams_without_secrets():
                 work(common, **given)
 
         options = [
@@ -204,23 +206,39 @@ def _collect_seldom() -> None:
 
 @contextmanager
 def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
-    """Ends the program on an error as users expect: a sentence and an exit status, a traceback only if asked for."""
+    """Ends the program on an error as users expect: a sentence and an exit status, a traceback only if asked for.
+
+    Whatever is told, no secret of the tracking server's address is in it.
+    """
     try:
         yield
     except (CallError, DataFault) as error:
-        if verbose:
-            traceback.print_exc()
-        print(f"releasegap: {error}", file=sys.stderr)
+        _tell(str(error), verbose)
         raise typer.Exit(error.exit_status) from None
     except OSError as error:
-        if verbose:
-            traceback.print_exc()
         where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"releasegap: the system says: {error.strerror or error}{where}; name another place.",
-            file=sys.stderr,
-        )
+        _tell(f"the system says: {error.strerror or error}{where}; name another place.", verbose)
         raise typer.Exit(CallError.exit_status) from None
     except KeyboardInterrupt:
         print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
         raise typer.Exit(130) from None
+    except (click.exceptions.Exit, click.Abort, click.ClickException):
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith(_OF_STORES):
+            # A fault of the workbench's own is shown where it is, for whoever mends it.
+            print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
+            raise typer.Exit(DataFault.exit_status) from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _tell(f"the MLflow store says: {reason}; see that it answers, and call again.", verbose)
+        raise typer.Exit(CallError.exit_status) from None
+
+
+_OF_STORES = ("mlflow", "sqlalchemy", "requests", "urllib3")
+"""Modules whose errors tell that a store of runs did not do what it was asked."""
+
+
+def _tell(said: str, verbose: bool) -> None:
+    if verbose:
+        print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
+    print(f"releasegap: {without_secrets(said)}", file=sys.stderr)

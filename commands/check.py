@@ -24,7 +24,7 @@ def check(
 
     console = common.console
     settings = settings_of(common)
-    opened = open_book(book)
+    opened = open_book(book, as_it_is=True)
     found = []
     with console.step(f"Checking {book}"):
         for fault in faults(opened):

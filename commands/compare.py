@@ -12,6 +12,7 @@ import stages
 from commandline import BookOption, Common, Console, LimitModelOption, ReleaseModelOption
 from commands.tracked import store_of
 from data.errors import CallError
+from data.markdown import plain_lines
 from settings import settings_of, used_in_comparison
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _keep(comparison: Comparison, folder: Path, said: str, tracked: Run) -> None
     for name, table in comparison.tables.items():
         tracked.log_table(table, f"{name}.csv")
     tracked.log_metrics(_metrics(comparison))
-    tracked.log_note(said)
+    tracked.log_note(plain_lines(said))
 
 
 def _metrics(comparison: Comparison) -> dict[str, float]:

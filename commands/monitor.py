@@ -13,6 +13,7 @@ import stages
 from commandline import BookOption, Common, EngineOption, SchedulerOption
 from commands.tracked import store_of
 from data.errors import CallError, DataFault
+from data.markdown import plain_lines
 from settings import settings_of
 
 if TYPE_CHECKING:
@@ -138,4 +139,4 @@ def _keep(found: dict[str, Any], sentences: list[str], folder: Path, tracked: Ru
         tracked.log_measures(f"monitor.{kind}", measured)
     passed = sum(row["state"] == "passed" for row in found["checks"])
     tracked.log_measures("monitor", {"passed": passed})
-    tracked.log_note("\n\n".join(sentences) or "No figure has passed its threshold.")
+    tracked.log_note(plain_lines("\n".join(sentences)) or "No figure has passed its threshold.")

@@ -12,6 +12,7 @@ import stages
 from commandline import BookOption, Common, EngineOption, ReleaseModelOption, SchedulerOption
 from commands.tracked import store_of
 from data.errors import CallError
+from data.markdown import plain_lines
 from settings import settings_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _keep(told: dict[str, Any], said: str, folder: Path, tracked: Run) -> None:
     from explanations.remedies.phantom_files import TOTALS
 
     tracked.log_artifact(folder / TOTALS)
-    tracked.log_note(said.replace("\n", "\n\n"))
+    tracked.log_note(plain_lines(said))
     if told["totals"]:
         kept = {
             name: told["totals"][0][name]

@@ -12,6 +12,7 @@ import stages
 from commandline import Common
 from commands.tracked import store_of
 from data.errors import CallError, DataFault
+from data.markdown import plain
 from settings import settings_of, used_in_comparison
 
 if TYPE_CHECKING:
@@ -275,8 +276,9 @@ def _as_text(gates: list[Gate]) -> str:
 def _as_markdown(name: str, version: str, gates: list[Gate], told: dict[str, object]) -> str:
     head = f"{name} {version}: {'promoted' if told['promoted'] else 'not promoted'}"
     if told["override"]:
-        head += f" by override ({told['override']})"
+        head += f" by override ({plain(str(told['override']))})"
     rows = [
-        f"| {one.name} | {'yes' if one.held else '**no**'} | {one.found} | {one.demanded} |" for one in gates
+        f"| {one.name} | {'yes' if one.held else '**no**'} | {plain(one.found)} | {plain(one.demanded)} |"
+        for one in gates
     ]
     return "\n".join([head, "", "| gate | holds | found | demanded |", "|---|---|---|---|", *rows])

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commandline import DEFAULT_HOME, Common, Console
+from data.markdown import plain
+from data.redaction import without_secrets
 from settings import BESIDE, code_digest
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def store_of(common: Common, *, or_home: bool = False) -> Store:
     console = common.console
     with console.step("Opening the MLflow store"):
         from training.home import chosen_uri
-        from training.tracking import PENDING, Unreachable, open_store, without_password
+        from training.tracking import PENDING, Unreachable, open_store
 
         try:
             return open_store(common.home, make=or_home, tags=code_tags())
@@ -58,7 +60,7 @@ def store_of(common: Common, *, or_home: bool = False) -> Store:
             if not or_home:
                 raise
             console.note(f"{error}. This work is kept in {common.home} until `releasegap sync` uploads it.")
-        waiting = {PENDING: without_password(chosen_uri() or "")}
+        waiting = {PENDING: without_secrets(chosen_uri() or "")}
         return open_store(common.home, tags={**code_tags(), **waiting}, at_home=True)
 
 
@@ -176,7 +178,7 @@ def _note(found: str, uris: Mapping[str, str]) -> str:
     """What stands above a run in MLflow: what was found, and the pages of its models."""
     names = [uri.removeprefix("models:/") for uri in uris.values() if uri.startswith("models:/")]
     links = [f"[{name}](#/models/{name.replace('/', '/versions/')})" for name in names if "/" in name]
-    lines = [*found.splitlines(), *([f"Models: {', '.join(links)}."] if links else [])]
+    lines = [*map(plain, found.splitlines()), *([f"Models: {', '.join(links)}."] if links else [])]
     return "\n".join(f"- {line}" for line in lines)
 
 

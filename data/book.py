@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 from uuid import uuid4
 
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from data.atomic import whole_folder
 from data.errors import CallError, DataFault
+from data.parquet_files import dictionaries, refuse_unpacked, unfolded
 from data.schema import DATED_TABLES, Table
 
 SCHEMA_VERSION = 1
 MANIFEST = "book.json"
+MOST_BLOCKS = 100_000
+"""As many as the names of parts can number."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +182,18 @@ class Book:
             raise DataFault(
                 f"{self.path} has no {part_of(name, block)}; run `releasegap check` on this book."
             )
+        self._refuse_outside(part)
         try:
-            read = pq.read_table(part, columns=None if columns is None else list(columns), partitioning=None)
+            with pq.ParquetFile(part) as file:
+                refuse_unpacked(part, file.metadata)
+                folded = dictionaries(file)
+            read = pq.read_table(
+                part,
+                columns=None if columns is None else list(columns),
+                partitioning=None,
+                read_dictionary=folded,
+            )
+            read = unfolded(part, read, folded)
         except pa.ArrowException as error:
             raise DataFault(f"{part} cannot be read ({_first_line(error)}); make the book again.") from error
         if borrowers is not None:
@@ -217,19 +230,29 @@ class Book:
     def _hold(self, parts: Iterable[str]) -> None:
         for part in parts:
             path = self.path / part
+            self._refuse_outside(path)
             if not path.is_file() or sha256(path) != self.manifest.parts.get(part):
                 what = "was changed" if path.is_file() else "is missing"
                 raise DataFault(
                     f"{self.path}: {part} {what}; run `releasegap check` on this book, or make it again."
                 )
 
+    def _refuse_outside(self, path: Path) -> None:
+        """Refuses a part that lies elsewhere, by its name or by a link."""
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise DataFault(f"{path} leads out of the book {self.path}; put the file itself there.")
+
     def parts_of(self, name: str) -> int:
         """Number of parts of a table."""
         return sum(part.rpartition("/")[0] == name for part in self.manifest.parts)
 
 
-def open_book(path: Path) -> Book:
+def open_book(path: Path, *, as_it_is: bool = False) -> Book:
     """Opens a book for reading.
+
+    Args:
+        path: Its folder.
+        as_it_is: Whether it is opened whatever its manifest says, to be told what is wrong with it (`data.check`).
 
     Raises:
         CallError: There is no book at `path`, or a later version of the workbench wrote it.
@@ -244,11 +267,41 @@ def open_book(path: Path) -> Book:
         version = said["schema_version"]
         if version != SCHEMA_VERSION:
             raise CallError(f"{path} has schema version {version}; this workbench reads {SCHEMA_VERSION}.")
-        return Book(path, Manifest(**said))
-    except (ValueError, KeyError, TypeError) as error:
+        read = Manifest(**said)
+        if not as_it_is:
+            _refuse_odd(read)
+        return Book(path, read)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CallError(
             f"{manifest} is not a book's manifest ({_first_line(error)}); make the book again."
         ) from error
+
+
+def _refuse_odd(manifest: Manifest) -> None:
+    """Refuses what no book says of itself, before anything is made of it; `releasegap check` looks closer.
+
+    Raises:
+        ValueError: It is of another kind.
+    """
+    kinds: Mapping[str, type | tuple[type, ...]] = {
+        **{"source": str, "blocks": int, "rows": dict, "parts": dict, "parameters": dict, "appends": list},
+        **{"mapping": (dict, type(None)), "first_month": (str, type(None)), "months": (int, type(None))},
+    }
+    for name, kind in kinds.items():
+        if not isinstance(getattr(manifest, name), kind) or isinstance(getattr(manifest, name), bool):
+            raise ValueError(f"its {name} is of no known kind")
+    if "borrowers" not in manifest.rows or not 0 < manifest.blocks < MOST_BLOCKS:
+        raise ValueError("it counts no borrowers, or no blocks of them")
+    for table, rows in manifest.rows.items():
+        if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+            raise ValueError(f"it counts no rows of {table}")
+    for part, digest in manifest.parts.items():
+        place = PurePosixPath(part)
+        if place.is_absolute() or ".." in place.parts or "\\" in part or not isinstance(digest, str):
+            raise ValueError(f"{part} is no part of a book")
+    for append in manifest.appends:
+        if not isinstance(append, dict) or not {"to", "everyone"} <= append.keys():
+            raise ValueError("it does not say what was appended")
 
 
 def refuse_other_source(target: Path, source: str) -> None:

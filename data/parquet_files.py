@@ -18,6 +18,8 @@ from data.unpacking import refuse_bomb
 
 PART_ROWS: Final = 65_536
 """Rows read at once."""
+MOST_VALUES: Final = 1_000_000_000
+"""Values that a file which is read whole may hold: a few bytes can stand for as many equal ones as they like."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class ParquetFile:
         try:
             with pq.ParquetFile(self.path) as file:
                 _refuse_bomb(self.path, file.metadata, frozenset(wanted))
+                folded = dictionaries(file)
+            with pq.ParquetFile(self.path, read_dictionary=folded) as file:
                 for part in file.iter_batches(PART_ROWS, columns=list(wanted)):
-                    table = pa.Table.from_batches([part])
+                    table = unfolded(self.path, pa.Table.from_batches([part]), folded)
                     for place, name in enumerate(table.column_names):
                         if name in numbers and _is_number(table[name].type):
                             table = table.set_column(place, name, _as_numbers(table[name], codes))
@@ -72,6 +76,18 @@ def open_parquet(path: Path) -> ParquetFile:
         raise _damaged(path, error) from None
 
 
+def refuse_unpacked(path: Path, metadata: pq.FileMetaData) -> None:
+    """Refuses a Parquet file that is read whole and unpacks to far more than a table would.
+
+    Raises:
+        DataFault: It does.
+    """
+    groups = range(metadata.num_row_groups)
+    refuse_bomb(path, sum(metadata.row_group(group).total_byte_size for group in groups))
+    if metadata.num_rows * metadata.num_columns > MOST_VALUES:
+        raise DataFault(f"{path} has more than {MOST_VALUES:,} values, which no part of a book has.")
+
+
 def _refuse_bomb(path: Path, metadata: pq.FileMetaData, wanted: frozenset[str]) -> None:
     for group in range(metadata.num_row_groups):
         chunks = (metadata.row_group(group).column(place) for place in range(metadata.num_columns))
@@ -79,6 +95,38 @@ def _refuse_bomb(path: Path, metadata: pq.FileMetaData, wanted: frozenset[str]) 
             (chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in wanted), default=0
         )
         refuse_bomb(path, largest)
+
+
+def dictionaries(file: pq.ParquetFile) -> list[str]:
+    """Columns of texts that a file holds by their different values, where a long one may stand for many rows."""
+    metadata, found = file.metadata, set()
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(place)
+            if chunk.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in name for name in chunk.encodings):
+                found.add(chunk.path_in_schema)
+    fields = {field.name: field.type for field in file.schema_arrow}
+    return sorted(name for name in found if name in fields and not pa.types.is_dictionary(fields[name]))
+
+
+def unfolded(path: Path, table: pa.Table, folded: Sequence[str]) -> pa.Table:
+    """The table with the values themselves in the columns that were read by their different values.
+
+    Raises:
+        DataFault: That would be far more than a table holds.
+    """
+    for name in folded:
+        if name not in table.column_names:
+            continue
+        column = table[name]
+        sizes = (
+            pc.sum(pc.take(pc.binary_length(part.dictionary), part.indices)).as_py() or 0
+            for part in column.chunks
+        )
+        refuse_bomb(path, sum(sizes))
+        plain = column.type.value_type
+        table = table.set_column(table.column_names.index(name), name, pc.cast(column, plain))
+    return table
 
 
 def _is_number(kind: pa.DataType) -> bool:

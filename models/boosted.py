@@ -115,6 +115,14 @@ def booster_of(text: str) -> lgb.Booster:
 
     LightGBM's text ends with every setting of the fit, the number of threads among them; they have no part
     in a score and would make the text differ between machines. The model's parameters stand beside it.
+
+    Raises:
+        ValueError: LightGBM does not take it for a model.
     """
     trees = text.partition("\nparameters:")[0].rstrip("\n")
-    return lgb.Booster(model_str=f"{trees}\n")
+    if not trees.startswith("tree\n"):  # which LightGBM itself would look for without an end
+        raise ValueError("the text is no model of LightGBM")
+    try:
+        return lgb.Booster(model_str=f"{trees}\n")
+    except lgb.basic.LightGBMError as error:
+        raise ValueError(f"LightGBM does not take it for a model: {error}") from error

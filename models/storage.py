@@ -49,6 +49,8 @@ def load_limit_model(folder: Path) -> LimitModel:
         return LimitModel(booster_of(text), tuple(card["features"]), card["parameters"], origin)
     except (KeyError, TypeError) as error:
         raise _damaged(folder / CARD) from error
+    except ValueError as error:
+        raise _damaged(folder / TREES) from error
 
 
 def load_release_model(folder: Path) -> ReleaseModel:
@@ -67,6 +69,8 @@ def load_release_model(folder: Path) -> ReleaseModel:
         )
     except (KeyError, TypeError) as error:
         raise _damaged(folder / CARD) from error
+    except ValueError as error:
+        raise _damaged(folder / TREES) from error
 
 
 def _read(folder: Path, kind: str) -> tuple[dict[str, Any], str]:
@@ -78,14 +82,17 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], str]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         found, digest = card["kind"], card["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder / CARD) from error
     if found != kind:
         raise CallError(f"{folder} holds a {found} model, but a {kind} model was asked for; name that one.")
     text = (folder / TREES).read_bytes()
     if hashlib.sha256(text).hexdigest() != digest:
         raise _damaged(folder / TREES)
-    return card, text.decode()
+    try:
+        return card, text.decode()
+    except UnicodeDecodeError:
+        raise _damaged(folder / TREES) from None
 
 
 def _damaged(path: Path) -> DataFault:

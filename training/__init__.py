@@ -3,8 +3,10 @@
 import os
 
 # MLflow reads these while it is imported, whichever module here does that first. What a user has set stays, but for
-# telemetry: a lender's work is nobody else's business.
+# telemetry (a lender's work is nobody else's business) and pickles.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# A pickle runs whatever its writer wants where it is read, and no model here is one.
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
 for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_LOGGING_LEVEL": "WARNING",

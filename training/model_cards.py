@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data.book import Book
+from data.markdown import plain
 from features.catalogue import Catalogue
 from models.boosted import Boosted
 from models.monotone import Monotone
@@ -91,7 +92,7 @@ def with_approval(card: str, rows: Mapping[str, str]) -> str:
     if len(parts) != 3:
         raise ValueError("this text is no model card: it has no place for an approval")
     head = "\n".join(parts[1].strip().splitlines()[:2])
-    told = "\n".join(f"| {name} | {_cell(said)} |" for name, said in rows.items())
+    told = "\n".join(f"| {name} | {plain(said)} |" for name, said in rows.items())
     return f"{parts[0]}{APPROVAL_MARK}\n{head}\n{told}\n{APPROVAL_MARK}{parts[2]}"
 
 
@@ -210,11 +211,6 @@ def _percent(value: float | None, digits: int = 1) -> str:
     return _ABSENT if value is None or not np.isfinite(value) else f"{value:.{digits}%}"
 
 
-def _cell(text: str) -> str:
-    """A text that stays in its cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -224,7 +220,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # Markdown
+        autoescape=False,  # noqa: S701 -- Markdown, in which `plain` escapes what comes from data
     )
-    environment.filters |= {"number": _number, "percent": _percent, "cell": _cell}
+    environment.filters |= {"number": _number, "percent": _percent, "plain": plain}
     return environment

@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -20,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.errors import CallError
 from data.lock import alone
+from data.redaction import without_secrets
 from training import home as layout
 from training.runs import Run, known_warnings_silenced
 
@@ -84,7 +84,7 @@ class Store:
                     location = None if self.chosen else str(layout.artifacts(self.home) / self.experiment)
                     return client, _experiment_id(client, self.experiment, location)
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-            reason = without_password(str(error).strip().splitlines()[0])
+            reason = without_secrets(str(error).strip().splitlines()[0])
             otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if self.chosen else ""
             kind = Unreachable if self.chosen and _is_unreachable(error) else CallError
             raise kind(f"cannot open the MLflow store of {self.place}: {reason}{otherwise}") from error
@@ -143,7 +143,7 @@ class Store:
         try:
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
         except (MlflowException, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = without_secrets(str(error).strip().splitlines()[0])
             raise CallError(f"no model {uri} in the MLflow store of {self.place}: {reason}") from error
 
 
@@ -172,7 +172,7 @@ def open_store(
     """
     home = Path(home).resolve()
     chosen = None if at_home else layout.chosen_uri()
-    store = Store(without_password(chosen or str(home)), home, experiment, chosen, dict(tags or {}))
+    store = Store(without_secrets(chosen or str(home)), home, experiment, chosen, dict(tags or {}))
     if make or store.exists:
         _ = store.client
     return store
@@ -239,8 +239,3 @@ def _is_unreachable(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def without_password(text: str) -> str:
-    """A URI, or a text that holds one, without the user's name and password."""
-    return re.sub("//[^/@]*@", "//", text)

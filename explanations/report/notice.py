@@ -14,7 +14,7 @@ from explanations.cases import found
 from explanations.explanation import Explanation
 from explanations.parameters import NoticeParameters
 from explanations.report.headline import is_undated
-from explanations.report.page import TEMPLATES
+from explanations.report.page import TEMPLATES, security_policy
 from explanations.report.palette import FONTS, INK
 from explanations.report.quantities import money
 from explanations.report.reason_sentences import LENDERS_OWN
@@ -89,10 +89,12 @@ def notice_html(
     day = date or asked_on
     told = _decision(conflict, asked_on, currency, language)
     parts = {name: _part(name, value, language) for name, value in parameters.model_dump().items()}
+    css = (TEMPLATES / "notice.css").read_text(encoding="utf-8")
+    style = f"\n:root {{ --ink: {INK}; --fonts: {FONTS}; }}\n{css}"
     return _template().render(
         lang="zh-CN" if language == "zh" else "en",
-        ink=INK,
-        fonts=FONTS,
+        style=style,
+        security=security_policy(style, ()),
         title=text("title"),
         number=text("request", request_id=str(request_id)),
         date=Part(text("date", date=day)) if day else _part("date", "", language),

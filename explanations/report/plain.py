@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from data.markdown import plain
 from data.spreadsheets import csv_text
 from explanations.report.exhibits import Chart, Table
 from explanations.report.headline import KeyFigure
 from explanations.report.section import Section
 from explanations.report.words import Language, Text, say_of
-
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def page_markdown(
@@ -30,10 +28,10 @@ def page_markdown(
         language: Which of the two languages.
         pictures: Path of a chart's picture, by the chart's name, where there is one.
     """
-    lines = [f"# {_plain(title[language])}", ""]
+    lines = [f"# {plain(title[language])}", ""]
     for place, (name, section) in enumerate(sections.items()):
         if place:  # the first speaks for itself
-            lines += [f"## {_plain(say_of(undated, f'section.{name}')[language])}", ""]
+            lines += [f"## {plain(say_of(undated, f'section.{name}')[language])}", ""]
         for value in section.said.values():
             if value != title:  # which stands above all
                 lines += _told(value, language)
@@ -66,17 +64,17 @@ def table_csv(shown: Table, language: Language = "en") -> str:
 def _told(value: object, language: Language) -> Iterator[str]:
     """Sentences as paragraphs, tables and key figures as tables; what only a page can lay out is left to it."""
     if isinstance(value, Text):
-        yield from (_plain(value[language]), "")
+        yield from (plain(value[language]), "")
     elif isinstance(value, Table):
         yield from _table(value, language)
     elif isinstance(value, Sequence) and not isinstance(value, str) and value:
         if all(isinstance(one, Text) for one in value):
-            yield from (f"- {_plain(one[language])}" for one in value)
+            yield from (f"- {plain(one[language])}" for one in value)
             yield ""
         elif all(isinstance(one, KeyFigure) for one in value):
             colon = ": " if language == "en" else "："
             yield from (
-                f"- {_plain(one.name[language])}{colon}**{_plain(one.value[language])}** · {_plain(one.note[language])}"
+                f"- {plain(one.name[language])}{colon}**{plain(one.value[language])}** · {plain(one.note[language])}"
                 for one in value
             )
             yield ""
@@ -87,17 +85,17 @@ def _told(value: object, language: Language) -> Iterator[str]:
 
 
 def _chart(chart: Chart, language: Language, pictures: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"### {_plain(chart.title[language])}", "")
+    yield from (f"### {plain(chart.title[language])}", "")
     if chart.note:
-        yield from (_plain(chart.note[language]), "")
+        yield from (plain(chart.note[language]), "")
     if chart.name in pictures:
-        yield from (f"![{_plain(chart.description[language])}]({pictures[chart.name]})", "")
+        yield from (f"![{plain(chart.description[language])}]({pictures[chart.name]})", "")
     if chart.table:
         yield from _table(chart.table, language)
 
 
 def _table(shown: Table, language: Language) -> Iterator[str]:
-    yield from (f"**{_plain(shown.caption[language])}**", "")
+    yield from (f"**{plain(shown.caption[language])}**", "")
     yield _row([column.head[language] for column in shown.columns])
     yield "|" + "|".join("---:" if column.numeric else "---" for column in shown.columns) + "|"
     for row in shown.rows:
@@ -106,12 +104,7 @@ def _table(shown: Table, language: Language) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
-
-
-def _plain(text: str) -> str:
-    """Text of one line in which nothing is markup."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return "| " + " | ".join(plain(cell) for cell in cells) + " |"
 
 
 def _several(value: object) -> Sequence[object]:

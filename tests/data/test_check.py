@@ -66,13 +66,13 @@ def sound_flat(tmp_path_factory: pytest.TempPathFactory) -> Book:
 @pytest.fixture
 def book(sound: Book, tmp_path: Path) -> Book:
     shutil.copytree(sound.path, tmp_path / "book")
-    return open_book(tmp_path / "book")
+    return open_book(tmp_path / "book", as_it_is=True)
 
 
 @pytest.fixture
 def flat(sound_flat: Book, tmp_path: Path) -> Book:
     shutil.copytree(sound_flat.path, tmp_path / "book")
-    return open_book(tmp_path / "book")
+    return open_book(tmp_path / "book", as_it_is=True)
 
 
 def restate(book: Book, change: Callable[[dict[str, Any]], object]) -> Book:
@@ -80,7 +80,7 @@ def restate(book: Book, change: Callable[[dict[str, Any]], object]) -> Book:
     said = json.loads((book.path / MANIFEST).read_text("utf-8"))
     change(said)
     (book.path / MANIFEST).write_text(json.dumps(said), "utf-8")
-    return open_book(book.path)
+    return open_book(book.path, as_it_is=True)
 
 
 def note_parts(book: Book) -> Book:
@@ -192,7 +192,7 @@ def lines_of_spoiled(sound: Book, tmp_path_factory: pytest.TempPathFactory) -> l
     """The faults of a book with all the changes above."""
     path = tmp_path_factory.mktemp("spoiled") / "book"
     shutil.copytree(sound.path, path)
-    book = open_book(path)
+    book = open_book(path, as_it_is=True)
     for table in dict.fromkeys(change[0] for change in SPOILED):
         frame = book.table(table)
         for _, column, row, value, _ in (change for change in SPOILED if change[0] == table):
@@ -453,7 +453,9 @@ def test_a_part_outside_the_book_is_not_read(book: Book) -> None:
 def test_an_empty_book_is_found(tmp_path: Path) -> None:
     with BookWriter(tmp_path / "book") as writer:
         writer.finish(Manifest(1, "simulated", 0, first_month="2024-01", months=24))
-    assert "borrowers: expected a borrower at least, found none" in list(faults(open_book(tmp_path / "book")))
+    assert "borrowers: expected a borrower at least, found none" in list(
+        faults(open_book(tmp_path / "book", as_it_is=True))
+    )
 
 
 def test_many_faults_of_one_kind_are_named_up_to_a_bound_and_counted_beyond(book: Book) -> None:

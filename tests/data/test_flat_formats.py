@@ -21,6 +21,7 @@ from data import csv_files, importing, parquet_files, unpacking
 from data.book import Book
 from data.errors import CallError, DataFault
 from data.excel_files import open_excel
+from data.flat_file import open_flat_file, parts_of
 from data.importing import import_book
 from data.mapping import BookMapping, mapping_of
 from data.table_form import Form
@@ -368,3 +369,17 @@ def test_a_date_of_another_form_is_named(take: Take, cell: str) -> None:
     with pytest.raises(DataFault) as fault:
         take(as_csv(dated), mapped=mapping_of(said, "m"))
     told(fault, "line 3", f"opened is '{cell}'", "not a date as 2025-03-31")
+
+
+def test_a_long_text_that_stands_for_many_rows_is_refused_before_it_is_written_out(tmp_path: Path) -> None:
+    rows = 60_000
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array(["x" * 10_000]))
+    pq.write_table(
+        pa.table({"id": np.arange(rows), "home": long}), tmp_path / "bomb.parquet", store_schema=False
+    )
+    assert (tmp_path / "bomb.parquet").stat().st_size < 1 << 20
+    before = pa.total_allocated_bytes()
+    source = open_flat_file(tmp_path / "bomb.parquet", Form(), ("home",))
+    with pytest.raises(DataFault, match="unpacks to more than 200 times its size"):
+        list(parts_of(source, ("home",), ()))
+    assert pa.total_allocated_bytes() - before < 100 << 20

@@ -1,6 +1,9 @@
 """A model read from disk is the model that was written, or it is not read at all."""
 
+import hashlib
 import json
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,4 +94,43 @@ def test_a_card_that_lacks_an_entry_is_refused(release_model, tmp_path, lost):
     del card[lost]
     (tmp_path / "model.json").write_text(json.dumps(card))
     with pytest.raises(DataFault, match=r"model\.json is damaged"):
+        load_release_model(tmp_path)
+
+
+class Opened:
+    """What runs where it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("unpickled"),)
+
+
+@pytest.mark.parametrize("place", ["model.txt", "model.json"])
+@pytest.mark.parametrize("digest", ["kept", "made anew"])
+def test_a_pickle_in_a_models_place_is_refused_and_never_opened(
+    release_model, tmp_path, monkeypatch, place, digest
+):
+    monkeypatch.chdir(tmp_path)
+    save_model(release_model, tmp_path)
+    sent = pickle.dumps(Opened())
+    pickle.loads(sent)
+    assert Path("unpickled").exists()  # what it would do
+    Path("unpickled").unlink()
+    (tmp_path / place).write_bytes(sent)
+    if (place, digest) == ("model.txt", "made anew"):
+        card = json.loads((tmp_path / "model.json").read_text())
+        said = json.dumps(card | {"sha256": hashlib.sha256(sent).hexdigest()})
+        (tmp_path / "model.json").write_text(said)
+    with pytest.raises(DataFault, match=f"{place} is damaged or was changed by hand"):
+        load_release_model(tmp_path)
+    assert not Path("unpickled").exists()
+
+
+@pytest.mark.parametrize("text", ["", "tree", "tree\n", "no model", "tree\nversion=v4\nnum_class=x\n"])
+def test_a_text_that_is_no_model_is_damaged_whatever_its_digest(release_model, tmp_path, text):
+    save_model(release_model, tmp_path)
+    (tmp_path / "model.txt").write_text(text)
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(DataFault, match=r"model\.txt is damaged"):
         load_release_model(tmp_path)

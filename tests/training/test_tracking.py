@@ -18,8 +18,8 @@ from mlflow.exceptions import MlflowException
 
 from data.book import Book
 from data.errors import CallError
-from training.registry import fetch_model, latest_model
-from training.runs import Run
+from training.registry import fetch_decision, fetch_model, latest_model
+from training.runs import Run, known_warnings_silenced, registered
 from training.tracking import Store, open_store
 
 FEATURES = ("income_mean_3m", "bureau_lenders", "dti_ratio")
@@ -282,6 +282,24 @@ def test_a_logged_model_predicts_the_same_without_any_pickle(
     assert {column.type.name for column in served.metadata.get_input_schema()} == {"double"}
     version = store.client.get_model_version(*uri.removeprefix("models:/").split("/"))
     assert version.tags == {"book_digest": "d" * 64, "model_digest": "e" * 64}
+
+
+def test_a_pickled_model_in_the_registry_is_refused_and_never_opened(tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    store = open_store(tmp_path)
+    with store.run("from elsewhere"), known_warnings_silenced():
+        model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+        logged = mlflow.sklearn.log_model(
+            model, name="limit", serialization_format="cloudpickle", pip_requirements=[]
+        )
+        for name in ("releasegap-limit", "releasegap-decision"):
+            uri = registered(logged.model_uri, name, {})
+            with pytest.raises(CallError, match=r"is no (decision )?model of releasegap: it has no"):
+                (fetch_model if name == "releasegap-limit" else fetch_decision)(store, uri)
+        with pytest.raises(MlflowException, match="is disallowed"):
+            mlflow.sklearn.load_model(uri)
 
 
 def test_a_model_is_fetched_by_version_alias_run_or_folder(store: Store, fitted: Fitted) -> None:

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 import pytest
 
@@ -24,6 +26,7 @@ from explanations.explanation import Explanation
 from explanations.files import write_explanation
 from explanations.report.words import say
 from tests.explanations.report.pages import DRAWN
+from tests.served import DIRECT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -151,6 +154,16 @@ def test_the_printed_link_shows_the_report_in_its_frame(
     )
     shot(page, f"report-zh-{window}")
     page.close()
+
+
+def test_a_name_of_another_machine_opens_nothing(link: str) -> None:
+    asked = Request(link.partition("#")[0] + "api/2.0/mlflow/experiments/get?experiment_id=1")
+    with DIRECT.open(asked) as answer:
+        assert answer.status == 200
+    with pytest.raises(HTTPError) as refused:
+        DIRECT.open(Request(asked.full_url, headers={"Host": "attacker.example"}))
+    refused.value.close()
+    assert refused.value.code == 403
 
 
 def test_texts_tables_and_pictures_are_shown(opened: Open, link: str) -> None:
