@@ -93,7 +93,9 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
         baseline = baseline_of(evidence, book, members, both.margin, limit, settings, console, engine)
         told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
-        return add_timelines(told, part, console, engine)
+        told = add_timelines(told, part, console, engine)
+    book.require_unchanged()
+    return told
 
 
 def add_timelines(
