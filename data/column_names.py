@@ -16,7 +16,7 @@ OUTCOME: Final = _terms(
     "目标"
 )
 STATUS: Final = ("status", "loan status", "result", "flag", "dpd", "状态", "结果")
-LIMIT: Final = ("limit", "line", "credit line", "额度", "授信")
+LIMIT: Final = ("limit", "line", "credit line", "granted", "额度", "授信")
 AMOUNT: Final = ("amount", "amt", "loan", "principal", "requested", "金额", "申请金额", "本金")
 PROTECTED: Final = _terms(
     "sex, gender, 性别, age, 年龄, birth, dob, birthday, birthdate, 出生, 生日, marital, marriage, married, "
@@ -76,7 +76,12 @@ def speaks_of(name: str, terms: tuple[str, ...]) -> str | None:
 
 
 def unit_of(name: str) -> str | None:
-    """The unit that a name speaks of, as a mapping has it; `currency` for amounts of money."""
+    """The unit that a name speaks of, as a mapping has it; `currency` for amounts of money.
+
+    What begins as a count is one, whatever is counted: `NUM_60_DPD`.
+    """
+    if words_of(name)[:1] in (["num"], ["number"], ["count"], ["cnt"], ["n"]):
+        return "n"
     return next((unit for unit, terms in UNITS if speaks_of(name, terms)), None)
 
 

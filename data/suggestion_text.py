@@ -21,6 +21,10 @@ DECIDE: Final = "DECIDE"
 _FEW: Final = 8
 """Different whole numbers up to which a column may hold codes rather than numbers."""
 
+_PERCENT_FROM: Final = 5.0
+"""A share above is none of 1 but of 100."""
+_MONEY_FROM: Final = 50.0
+"""Whole numbers that all lie below are no sums of money, whatever their name speaks of."""
 _RARE: Final = 0.002
 """Share of the rows below which a code is too rare to be a category of its own."""
 _NO_AND_YES: Final = (
@@ -215,12 +219,12 @@ def _feature(candidate: Candidate, family: str, found: Suggestion) -> Iterator[s
             parts.append("ordered: true")
     if profile.missing:
         parts.append(_missing(profile).removeprefix(", "))
-    unit = _unit(profile)
+    of_limit = any(profile.name == one.name for one in (*found.limits[:1], *found.amounts[:1]))
+    unit = "currency" if of_limit else _unit(profile)
     if unit is not None:
         parts.append(f'unit: "{unit}"')
     if family != "other":
         parts.append(f"family: {quoted(family)}")
-    of_limit = any(profile.name == one.name for one in (*found.limits[:1], *found.amounts[:1]))
     limit = "x" if of_limit else candidate.limit_sign
     release = sign
     if of_limit:
@@ -250,7 +254,14 @@ def _frequent(profile: Profile) -> list[str]:
 def _unit(profile: Profile) -> str | None:
     if profile.different == 2 and (_is_flag(profile) or (profile.whole and not profile.codes)):
         return "0/1"
-    return None if profile.codes else unit_of(profile.name)
+    unit = None if profile.codes else unit_of(profile.name)
+    if unit not in ("r", "currency") or profile.values is None:
+        return unit
+    largest = float(np.nanmax(np.abs(profile.values), initial=0.0))
+    if unit == "r":
+        return "%" if largest > _PERCENT_FROM else "r"
+    # Few small whole numbers are counts, such as late payments since a limit was set.
+    return None if profile.whole and largest < _MONEY_FROM else unit
 
 
 def _evidence(candidate: Candidate) -> Iterator[str]:

@@ -144,3 +144,9 @@ def test_a_currency_without_a_rate_is_refused(tmp_path: Path) -> None:
         taken(tmp_path, "7,default,10,1,A,y,2,5,EUR", *ROWS[1:], mapping=mapping)
     with pytest.raises(DataFault, match="ccy is missing; say the currency of each client"):
         taken(tmp_path, "7,default,10,1,A,y,2,5,", *ROWS[1:], mapping=mapping)
+
+
+def test_an_own_protected_column_may_bear_the_name_of_one_of_ours(tmp_path: Path) -> None:
+    book = taken(tmp_path, *ROWS, mapping=MAPPING + "protected: [{name: region, column: ccy}]\n")
+    assert book.whole("borrowers")["region"].tolist() == ["USD", "CNY", "CNY"]
+    assert list(faults(book)) == []

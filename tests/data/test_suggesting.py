@@ -85,6 +85,7 @@ def test_names_are_read_by_whole_words_in_english_and_by_characters_in_chinese()
     assert not speaks_of("average_usage", ("age",))
     assert stem_of("BILL_AMT_6") == stem_of("BILL_AMT1") == "BILL_AMT"
     assert (unit_of("card_balance"), unit_of("开户天数"), unit_of("x")) == ("currency", "d", None)
+    assert unit_of("NUM_60_DPD") == unit_of("count_days_late") == "n"
     taken: set[str] = set()
     assert [feature_name(name, 4, taken) for name in ("a b", "a-b", "性别", "7days")] == [
         *("a_b", "a_b_2", "column_5", "column_5_7days")
@@ -133,6 +134,26 @@ def test_roles_leaks_signs_and_families_are_found(tmp_path: Path) -> None:
     assert named["late_1"].family == named["late_2"].family == "late"
     assert named["score"].profile.missing[0][0] == -9
     assert [name for name, _ in found.left_out] == ["closed_on", "opened_on", "memo"]
+
+
+def test_a_unit_is_what_the_values_can_be_whatever_the_name_speaks_of(tmp_path: Path) -> None:
+    table = table_of()
+    draws = np.random.default_rng(6)
+    table = table.assign(
+        late_since_limit=draws.integers(0, 9, len(table)),
+        pct_on_time=draws.integers(0, 100, len(table)),
+        rate_used=draws.random(len(table)).round(3),
+        debt=draws.integers(0, 90_000, len(table)),
+    )
+    lines = suggestion_text(suggested(table, tmp_path)).splitlines()
+    [late, percent, rate, debt] = (
+        next(line for line in lines if f"name: {name}," in line)
+        for name in ("late_since_limit", "pct_on_time", "rate_used", "debt")
+    )
+    assert "unit" not in late
+    assert 'unit: "%"' in percent
+    assert 'unit: "r"' in rate
+    assert 'unit: "currency"' in debt
 
 
 def test_a_column_that_is_missing_where_clients_are_bad_is_marked(tmp_path: Path) -> None:
