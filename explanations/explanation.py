@@ -11,6 +11,7 @@ from features.catalogue import Catalogue
 from models.calibration import Calibration
 
 if TYPE_CHECKING:
+    from explanations.cross_fitting.whole_book import CrossFitting
     from explanations.diagnostics import Diagnostics
     from explanations.rules.surrogate import RuleSet
 
@@ -67,6 +68,8 @@ class Explanation:
         remedies: What each remedy would do (see `explanations.remedies.trials`); None where none were measured.
         baseline: What later periods are held against by `releasegap monitor` (`baseline.json`); None where nothing
             was kept.
+        cross_fitting: The whole of a small book without dates, each client by models that have not seen him (see
+            `explanations.cross_fitting`); None of other books, and where too little could be fitted.
     """
 
     summary: dict[str, Any]
@@ -95,3 +98,4 @@ class Explanation:
     remedies: pd.DataFrame | None = None
     diagnostics: Diagnostics | None = None
     baseline: dict[str, Any] | None = None
+    cross_fitting: CrossFitting | None = None

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import CallError, DataFault
+from explanations.cross_fitting.whole_book import CrossFitting
 from explanations.diagnostics import Diagnostics
 from explanations.explain import CONFLICT_COLUMNS, DETAIL_COLUMNS
 from explanations.explanation import Explanation
@@ -87,7 +88,8 @@ def write_explanation(
         "phantom": explanation.phantom,
         "phantom_borrowers": explanation.phantom_borrowers,
         "remedies": explanation.remedies,
-        **_diagnostics_of(explanation),
+        **_tables_of(explanation.diagnostics),
+        **_tables_of(explanation.cross_fitting),
     }
     for name, table in (tables | told).items():
         if table is not None:
@@ -129,6 +131,9 @@ def read_explanation(folder: Path) -> Explanation:
         diagnostics = _read_told(folder, [field.name for field in fields(Diagnostics)])
         if diagnostics:
             told["diagnostics"] = Diagnostics(**diagnostics)
+        cross_fitting = _read_told(folder, [field.name for field in fields(CrossFitting)])
+        if cross_fitting:
+            told["cross_fitting"] = CrossFitting(**cross_fitting)
         details = _read(_table(folder, DETAILS)).drop(columns="request_id")
         absent = [name for name in DETAIL_COLUMNS if name not in details]
         if absent:
@@ -204,11 +209,9 @@ def _other_version(folder: Path, lacks: str) -> CallError:
     )
 
 
-def _diagnostics_of(explanation: Explanation) -> dict[str, pd.DataFrame | None]:
-    """The tables of the diagnostics by name; none where nobody has taken them."""
-    if explanation.diagnostics is None:
-        return {}
-    return {field.name: getattr(explanation.diagnostics, field.name) for field in fields(Diagnostics)}
+def _tables_of(found: Diagnostics | CrossFitting | None) -> dict[str, pd.DataFrame | None]:
+    """The tables of one by name; none where nobody has taken them."""
+    return {} if found is None else {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 def _table(folder: Path, name: str) -> Path:

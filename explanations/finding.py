@@ -113,4 +113,10 @@ def finding_metrics(explanation: Explanation) -> dict[str, float]:
         metrics[f"remedies.{row['remedy']}.removed"] = float(row["removed"])
     for name, value in explanation.summary.get("diagnostics", {}).items():
         metrics[f"diagnostics.{name}"] = value
+    for name, told in explanation.summary.get("cross_fitting", {}).get("figures", {}).items():
+        metrics |= {
+            f"cross_fitting.{name}{end}": told[part]
+            for part, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+            if told[part] is not None
+        }
     return metrics

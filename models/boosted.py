@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataFault
 from models.codes import Scorer, scorer_of
-from models.trees import MISSING_NONE, trees_of
+from models.trees import MISSING_NONE, Trees, trees_of
 
 Floats = NDArray[np.float64]
 
@@ -100,14 +100,17 @@ class Boosted:
         return np.asarray(np.isnan(values[:, self.never_missing]).any(axis=1))
 
     @cached_property
+    def _trees(self) -> Trees:
+        return trees_of(self.booster)
+
+    @cached_property
     def _scorer(self) -> Scorer:
-        return scorer_of(trees_of(self.booster))
+        return scorer_of(self._trees)
 
     @cached_property
     def never_missing(self) -> NDArray[np.int32]:
         """Places of the features that were never missing in training."""
-        trees = trees_of(self.booster)
-        return np.unique(trees.feature[trees.missing_type == MISSING_NONE])
+        return np.unique(self._trees.feature[self._trees.missing_type == MISSING_NONE])
 
 
 def booster_of(text: str) -> lgb.Booster:

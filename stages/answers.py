@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from settings import Settings
+from stages.models import as_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,14 +91,11 @@ def _refits(
         at = spread_places(len(requests.values), parameters.refit_rows)
         keys = requests.keys.iloc[at].reset_index(drop=True)
         requests = Matrix(keys, requests.values[at], requests.features)
-    fitted = dict(release.parameters)
-    booster = settings.training.release.model_copy(
-        update={name: fitted[name] for name in type(settings.training.release).model_fields if name in fitted}
-    )
-    first = int(fitted.get("seed", settings.training.seed)) + 1
+    as_told = as_fitted(settings.training, None, release)
+    first = as_told.seed + 1
 
     def refit(seed: int) -> ReleaseModel | None:
-        training = settings.training.model_copy(update={"release": booster, "seed": seed})
+        training = as_told.model_copy(update={"seed": seed})
         try:
             return fit_release_on(book, requests, training, settings.models, grow=grown_on_one_thread)
         except DataFault:

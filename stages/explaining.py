@@ -17,6 +17,7 @@ from stages.answers import (
 )
 from stages.books import excerpt_of
 from stages.causes import audit_lag, ledger_of, split_causes
+from stages.cross_fitting import add_cross_fitting
 from stages.monitoring import baseline_of
 from stages.scored_book import ScoredBook
 from stages.truth import checked_causes
@@ -93,9 +94,8 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
         baseline = baseline_of(evidence, book, members, both.margin, limit, settings, console, engine)
         told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
-        told = add_timelines(told, part, console, engine)
-    book.require_unchanged()
-    return told
+        told = add_cross_fitting(told, book, requests, reviews, limit, release, settings, console)
+        return add_timelines(told, part, console, engine)
 
 
 def add_timelines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from data.errors import CallError
@@ -11,7 +11,9 @@ from settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from data.blocks import Engine
     from data.book import Book
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from features.matrix import Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
+    from models.parameters import ModelsParameters
     from models.release_model import ReleaseModel, Releasing
     from training.fitting import Grow, Progress
     from training.from_book import Judged
+    from training.parameters import TrainingParameters
 
 
 def way_to_grow(engine: Engine, distributed: bool, settings: Settings) -> Grow:
@@ -92,6 +96,19 @@ def _followed(move: Callable[[int], None], curve: list[float] | None) -> Progres
     return follow
 
 
+def as_fitted(
+    training: TrainingParameters, limit: LimitModel | None, release: ReleaseModel
+) -> TrainingParameters:
+    """The parameters of fits as the cards of models tell them: further fits are then made alike."""
+    changes: dict[str, Any] = {"seed": int(release.parameters.get("seed", training.seed))}
+    for name, model in (("limit", limit), ("release", release)):
+        if model is not None:
+            own, told = getattr(training, name), model.parameters
+            known = {field: told[field] for field in type(own).model_fields if field in told}
+            changes[name] = own.model_copy(update=known)
+    return training.model_copy(update=changes)
+
+
 def score_reviews(reviews: Matrix, limit: LimitModel) -> Floats:
     """The limit model's score of each review (log-RMB), which judging, deciding and explaining share."""
     limit.require(reviews.features)
@@ -131,15 +148,30 @@ def cohorts(
 ) -> tuple[pd.DataFrame, Cohorts]:
     """Decisions of both models on every request of a book (`row`: its place), and who is in which cohort."""
     from explanations.cohorts import cohorts_of
-    from models.decisions import decide_requests
-    from models.record import recorded, with_record
     from training.periods import request_splits
     from training.splits import CALIBRATION, OUT_OF_TIME
 
     split = request_splits(book, requests.keys, settings.training)
-    decided = decide_requests(
+    decided = decided_on(
         book, requests, reviews, limit_score, release, margin, split == CALIBRATION, settings.models
     )
-    found = recorded(book, requests.keys, reviews, limit_score, settings.models.favoured)
-    decided = with_record(decided, found, settings.models.conflicts)
     return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)
+
+
+def decided_on(
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit_score: Floats,
+    release: Releasing,
+    margin: Floats,
+    calibration: NDArray[np.bool_],
+    parameters: ModelsParameters,
+) -> pd.DataFrame:
+    """Decisions on requests, as conflicts are to be told on: the models' (see `models.decisions`) or the record's."""
+    from models.decisions import decide_requests
+    from models.record import recorded, with_record
+
+    decided = decide_requests(book, requests, reviews, limit_score, release, margin, calibration, parameters)
+    found = recorded(book, requests.keys, reviews, limit_score, parameters.favoured)
+    return with_record(decided, found, parameters.conflicts)

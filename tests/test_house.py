@@ -43,7 +43,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Beside the simulator these modules read ground truth: to score models and explanations, not to make them.
 EVALUATION = {"training/labels.py"}
-WITHOUT_TRUTH_EXPLAINED = ("causes", "intervals", "kernel", "reasons", "recourse", "rules")
+WITHOUT_TRUTH_EXPLAINED = ("causes", "cross_fitting", "intervals", "kernel", "reasons", "recourse", "rules")
 # What fits and what explains has no use for it at all, nor have the features and the models.
 WITHOUT_TRUTH = (
     *(
@@ -54,6 +54,7 @@ WITHOUT_TRUTH = (
     ),
     "training/fitting.py",
     "training/splits.py",
+    "training/cross_fitting.py",
     "training/reject_inference.py",
 )
 

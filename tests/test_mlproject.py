@@ -29,7 +29,6 @@ ENTRY_POINTS = (
         "promote",
         "phantom",
         "reject-inference",
-        "reproduce",
         "run",
         "score",
         "scorecard",

@@ -97,6 +97,20 @@ class ReleaseFitParameters(BoosterParameters):
     reject_inference: RejectInference
 
 
+class CrossFittingParameters(Parameters):
+    """How a small book without dates is cross-fitted (`training.cross_fitting`).
+
+    Attributes:
+        rows: Most clients of a book that is.
+        folds: Folds, each of which is scored by models fitted on the others.
+        repeats: How often all of this is done, with other folds and seeds.
+    """
+
+    rows: Annotated[int, Field(ge=0)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+    repeats: Annotated[int, Field(ge=2, le=100)]
+
+
 class DistributedParameters(Parameters):
     """How a fit on the workers of a cluster is done.
 
@@ -217,6 +231,7 @@ class TrainingParameters(Parameters):
     shares: ShareParameters
     limit: BoosterParameters
     release: ReleaseFitParameters
+    cross_fitting: CrossFittingParameters
     distributed: DistributedParameters
     tuning: TuningParameters
     cards: CardParameters

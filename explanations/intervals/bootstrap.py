@@ -128,10 +128,14 @@ def _drawn_sums(
     found = []
     for first in range(0, draws, chunk):
         size = min(chunk, draws - first)
-        drawn = generator.integers(borrowers, size=(size, borrowers))
         # A sparse product, since a dense one's last bits change with the number of BLAS threads.
-        times_drawn = csr_array(
-            (np.ones(drawn.size), drawn.ravel(), borrowers * np.arange(size + 1)), shape=(size, borrowers)
-        )
-        found.append(times_drawn @ totals)
+        found.append(drawn_times(borrowers, size, generator) @ totals)
     return np.concatenate(found)
+
+
+def drawn_times(borrowers: int, draws: int, generator: np.random.Generator) -> csr_array:
+    """How often each of so many borrowers is drawn, with replacement, in each draw (draws × borrowers)."""
+    drawn = generator.integers(borrowers, size=(draws, borrowers))
+    return csr_array(
+        (np.ones(drawn.size), drawn.ravel(), borrowers * np.arange(draws + 1)), shape=(draws, borrowers)
+    )

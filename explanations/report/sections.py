@@ -11,6 +11,7 @@ from explanations.report.conflict_map import conflict_map, size_legend
 from explanations.report.contrast_chart import contrast_chart
 from explanations.report.contrast_detail import detail_charts, detail_said
 from explanations.report.contrast_table import ContrastRow, by_score, families, family_rows, gap, main_rows
+from explanations.report.cross_fitting_section import cross_fitting_section
 from explanations.report.decisions import (
     FEW,
     FEW_TRUE,
@@ -183,6 +184,7 @@ SECTIONS: dict[str, Build] = {
     "cases": cases_section,
     "models": models_section,
     "performance": performance_section,
+    "cross_fitting": cross_fitting_section,
     "fairness": fairness_section,
     "provenance": provenance_section,
 }

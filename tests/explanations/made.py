@@ -22,6 +22,7 @@ from features.catalogue import Catalogue, Feature, own_catalogue
 from models.calibration import Calibration
 from models.policy import CAPS
 from settings import resolved
+from tests.explanations.crossed import with_made_cross_fitting
 from tests.explanations.details import made_decisions, made_limits, made_timelines
 from tests.explanations.diagnoses import MAPPED, UNMAPPED, made_diagnostics
 
@@ -157,6 +158,8 @@ def made_explanation(
         diagnostics=made_diagnostics(catalogue, PARAMETERS, imported, seed),
         summary=made.summary | {"protected": {"small_cell": 10, **(MAPPED if imported else UNMAPPED)}},
     )
+    if imported:
+        made = with_made_cross_fitting(made)
     audit = pd.concat(
         [
             pd.DataFrame(

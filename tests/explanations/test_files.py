@@ -78,6 +78,15 @@ def test_what_was_written_is_read_again(
             same(getattr(read, field.name), getattr(lettered, field.name))
 
 
+def test_a_book_that_was_cross_fitted_is_read_again(
+    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
+) -> None:
+    read = read_explanation(write(imported, tmp_path / "e"))
+    assert imported.cross_fitting is not None
+    for name, table in vars(imported.cross_fitting).items():
+        same(getattr(read.cross_fitting, name), table)
+
+
 def test_an_undated_explanation_is_read_again_with_nothing_where_it_had_nothing(
     imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
 ) -> None:
