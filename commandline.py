@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import functools
 import gc
 import inspect
@@ -78,6 +79,10 @@ EngineOption = Annotated[
 SchedulerOption = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask scheduler; else workers start here."),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option("--resume/--no-resume", help="Take up blocks that a call which was cut off has made."),
 ]
 DistributedOption = Annotated[
     bool,
@@ -180,7 +185,10 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
             common = common_options(**{option: given.pop(option) for option in shared})
-            with _told_in_one_sentence(common.console.verbose), streams_without_secrets():
+            from data.lock import own_temporaries
+
+            told = _told_in_one_sentence(common.console.verbose)
+            with told, streams_without_secrets(), own_temporaries():
                 work(common, **given)
 
         options = [
@@ -215,22 +223,21 @@ def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
     except (CallError, DataFault) as error:
         _tell(str(error), verbose)
         raise typer.Exit(error.exit_status) from None
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        _tell(f"the system says: {error.strerror or error}{where}; name another place.", verbose)
-        raise typer.Exit(CallError.exit_status) from None
     except KeyboardInterrupt:
-        print("releasegap: interrupted; nothing half-written was left.", file=sys.stderr)
+        print(
+            "releasegap: interrupted; nothing half-written was left in the place of a result.",
+            file=sys.stderr,
+        )
         raise typer.Exit(130) from None
     except (click.exceptions.Exit, click.Abort, click.ClickException):
         raise
     except Exception as error:
-        if not type(error).__module__.startswith(_OF_STORES):
+        said = _said_by_system(error)
+        if said is None:
             # A fault of the workbench's own is shown where it is, for whoever mends it.
             print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
             raise typer.Exit(DataFault.exit_status) from None
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        _tell(f"the MLflow store says: {reason}; see that it answers, and call again.", verbose)
+        _tell(said, verbose)
         raise typer.Exit(CallError.exit_status) from None
 
 
@@ -242,3 +249,39 @@ def _tell(said: str, verbose: bool) -> None:
     if verbose:
         print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
     print(f"releasegap: {without_secrets(said)}", file=sys.stderr)
+
+
+def _said_by_system(error: Exception) -> str | None:
+    """What a fault of the machine or of a store means to the user; None where the fault is the program's own.
+
+    Libraries hide what the system said behind errors of their own (MLflow, SQLAlchemy), so causes are looked at, too.
+    """
+    told: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in told:
+        told.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    if any(type(one).__name__ == "BrokenProcessPool" for one in told):
+        return (
+            "the system ended a process that worked on a block, most often for want of memory; call again with "
+            "--set blocks.processes=1, or with smaller blocks (--set blocks.size=2500)."
+        )
+    for one in told:
+        text = str(one)
+        if getattr(one, "errno", None) == errno.ENOSPC or "disk is full" in text:
+            return f"the disk is full{_place(one)}; no half result was left: free some room, or name another place."
+        if "readonly database" in text:
+            return "the home's MLflow store cannot be written; give its folder that right, or name another --home."
+        if "database is locked" in text:
+            return "another process has kept the home's MLflow store locked for too long; call again when it is done."
+    if isinstance(error, OSError):
+        return f"the system says: {error.strerror or error}{_place(error)}; name another place."
+    if type(error).__module__.startswith(_OF_STORES):
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return f"the MLflow store says: {reason}; see that it answers, and call again."
+    return None
+
+
+def _place(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f" ({name})" if name else ""

@@ -171,6 +171,15 @@ def code_digest(root: Path = BESIDE.parent) -> str:
     return told.hexdigest()
 
 
+def code_and_libraries() -> str:
+    """What the bytes of a result depend on besides its parameters: this code, the libraries and the processor."""
+    import platform
+    from importlib.metadata import version
+
+    libraries = {name: version(name) for name in ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")}
+    return json.dumps([code_digest(), platform.python_version(), platform.machine(), libraries])
+
+
 def of_world(settings: Settings, seed: int, scenario: str) -> Settings:
     """The same parameters for another seed and scenario."""
     made = settings.simulation.model_copy(update={"seed": seed, "scenario": scenario})

@@ -23,6 +23,7 @@ from commands.notice import notice
 from commands.phantom import phantom
 from commands.promote import promote
 from commands.reject_inference import reject_inference
+from commands.reproduce import reproduce
 from commands.run import run
 from commands.score import score
 from commands.scorecard import scorecard
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "scorecard": scorecard,
     "compare": compare,
     "promote": promote,
+    "reproduce": reproduce,
     "ui": ui,
     "sync": sync,
     "reject-inference": reject_inference,

@@ -30,13 +30,13 @@ def append(
     taken = open_book(book)
     with console.step(f"Appending {from_} to {book}"):
         grown = append_news(taken, from_, out)
-    rows = sum(grown.rows.values())
+    rows, before = sum(grown.rows.values()), grown.book.ancestors[0]
     console.result(
-        f"Book: {grown.book.path}, digest {grown.book.digest[:12]}, grown from {taken.digest[:12]} by {rows:,} rows on "
+        f"Book: {grown.book.path}, digest {grown.book.digest[:12]}, grown from {before[:12]} by {rows:,} rows on "
         f"{grown.borrowers:,} borrowers; {grown.blocks} of {grown.book.blocks} blocks written, all else linked.",
         book=grown.book.path,
         digest=grown.book.digest,
-        grown_from=taken.digest,
+        grown_from=before,
         rows=grown.rows,
         borrowers=grown.borrowers,
         blocks=grown.blocks,

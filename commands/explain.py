@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,11 @@ from commandline import (
     ReleaseModelOption,
     SchedulerOption,
 )
-from commands.tracked import finish, metrics, store_of
+from commands.tracked import digests_of, finish, metrics, store_of
 from settings import settings_of, used
+
+if TYPE_CHECKING:
+    from features.matrix import Kind, Matrix
 
 
 def explain(
@@ -31,6 +34,7 @@ def explain(
 ) -> None:
     """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
     from data.blocks import engine_of
+    from training.record import record_digests
     from training.registry import load_models
 
     console = common.console
@@ -44,6 +48,8 @@ def explain(
         store.run_on(taken, "explain", used(settings, taken, limit, release)) as tracked,
     ):
         requests, reviews = stages.matrices(taken, settings, console, workers)
+        made: dict[Kind, Matrix] = {"request": requests, "review": reviews}
+        record_digests(tracked, digests_of(made, limit, release))
         scored = stages.scored_book(taken, requests, reviews, limit, release, settings)
         judged = stages.judge(taken, requests, reviews, scored.limit_score, scored.margin, release, settings)
         tracked.log_metrics(metrics(judged.performance))

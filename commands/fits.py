@@ -60,7 +60,7 @@ def fit_models(
     Of two models each fit has a run of its own under that of the command, which keeps its model, its figures and the
     loss after each tree; of one, the command's run does.
     """
-    from training.registry import log_models
+    from training.registry import log_models, registering
 
     parameters = flat(settings, book)
     digest = features_digest(book, parameters)
@@ -88,7 +88,7 @@ def fit_models(
         assert margin is not None
         scored = stages.ScoredBook(book, requests, reviews, limit, release, limit_score, margin, settings)
     cards = stages.model_cards(book, requests, reviews, limit, release, scored, judged, settings, console)
-    with stages.decision_files(scored, console) as decision:
+    with stages.decision_files(scored, console) as decision, registering(store):
         uris = log_models(tracked, book, judged, limit, release, decision, cards, runs)
     for kind, run in runs.items():
         run.log_steps(f"{kind}.early_stopping", curves[kind])

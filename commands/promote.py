@@ -68,10 +68,10 @@ def promote(
 def _promote(
     common: Common, what: Literal["limit", "release"], wanted: str, book: Path, override: str | None
 ) -> None:
-    from training.champions import champion_of, name_decision, version_of
+    from training.champions import champion_of, finish, name_decision, version_of
     from training.champions import promote as make_champion
     from training.home import registered_name
-    from training.registry import approve
+    from training.registry import approve, registering
 
     console = common.console
     settings = settings_of(common)
@@ -80,6 +80,10 @@ def _promote(
     version, now = version_of(store, what, wanted), champion_of(store, what)
     name = registered_name(what)
     if version == now:
+        with registering(
+            store
+        ):  # a call that was cut off may have moved the alias and named nothing after it
+            finish(store, what, version)
         raise CallError(f"{name} {version} is the champion already; name another version.")
     uri, champion = (None if one is None else f"models:/{name}/{one}" for one in (version, now))
     assert uri is not None
@@ -111,9 +115,10 @@ def _promote(
         tracked.log_note(_as_markdown(name, version, gates, told))
         served = None
         if passed:
-            _make_decision(store, tracked, what, version, taken, requests, reviews, settings, console)
-            make_champion(store, what, version)
-            served = name_decision(store)
+            with registering(store):
+                _make_decision(store, tracked, what, version, taken, requests, reviews, settings, console)
+                make_champion(store, what, version)
+                served = name_decision(store)
     verdict = _verdict(name, version, now, failed, override)
     if passed:
         verdict += f"\n{_of_both(served)}"
@@ -236,12 +241,16 @@ def _kept(home: Path, what: str, version: str, told: dict[str, object]) -> Path:
 def _roll_back(common: Common, what: Literal["limit", "release"]) -> None:
     from training.champions import before_champion, name_decision, roll_back, tag_version
     from training.home import registered_name
+    from training.registry import registering
 
     store = store_of(common)
     leaving, returning = before_champion(store, what)
     name = registered_name(what)
     said = f"{name} {returning} is the champion again; version {leaving} left."
-    with store.run(f"roll back {what}", {"stage": "rollback", "model": name}) as tracked:
+    with (
+        store.run(f"roll back {what}", {"stage": "rollback", "model": name}) as tracked,
+        registering(store),
+    ):
         roll_back(store, what)
         tag_version(store, what, leaving, {"promotion": f"rolled back to version {returning}"})
         tracked.log_parameters({"model": name, "leaving": leaving, "returning": returning})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,18 @@ from commandline import (
     DistributedOption,
     EngineOption,
     MonthsOption,
+    ResumeOption,
     ScenarioOption,
     SchedulerOption,
     SeedOption,
 )
 from commands.fits import fit_models
-from commands.tracked import features_digest, finish, stage_run, store_of
+from commands.tracked import digests_of, features_digest, finish, stage_run, store_of
 from data.errors import CallError
 from settings import flat, settings_of, simulation_changes
+
+if TYPE_CHECKING:
+    from features.matrix import Kind, Matrix
 
 
 def run(
@@ -38,11 +42,13 @@ def run(
     ] = None,
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
+    resume: ResumeOption = True,
     distributed_training: DistributedOption = False,
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
     from data.blocks import engine_of
     from explanations.finding import finding_metrics
+    from training.record import record_digests
 
     console = common.console
     changes = simulation_changes(borrowers, months, seed, scenario)
@@ -56,7 +62,9 @@ def run(
         taken = (
             stages.open_verified(book)
             if book is not None
-            else stages.simulate(settings, stages.book_folder(settings, common.home), console, workers)
+            else stages.simulate(
+                settings, stages.book_folder(settings, common.home), console, workers, resume
+            )
         )
         out = out or common.home / "explanations" / taken.name
         stages.refuse_foreign_explanation(out)
@@ -73,6 +81,8 @@ def run(
             workers.rest()  # the fits want the memory
             both = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
             scored = both.scored
+            made: dict[Kind, Matrix] = {"request": requests, "review": reviews}
+            record_digests(tracked, digests_of(made, both.limit, both.release))
             assert scored is not None
             with stage_run(store, taken, "explain", parameters, digest) as stage:
                 explanation = stages.explain(scored, both.judged, console, workers)

@@ -14,6 +14,7 @@ from commandline import (
     Common,
     EngineOption,
     MonthsOption,
+    ResumeOption,
     ScenarioOption,
     SchedulerOption,
     SeedOption,
@@ -31,6 +32,7 @@ def simulate(
     scenario: ScenarioOption = None,
     engine: EngineOption = "local",
     scheduler: SchedulerOption = None,
+    resume: ResumeOption = True,
 ) -> None:
     """Make a synthetic book, and show how near it comes to the figures of a real one."""
     from data.blocks import engine_of
@@ -39,7 +41,7 @@ def simulate(
     console = common.console
     settings = settings_of(common, *simulation_changes(borrowers, months, seed, scenario))
     with engine_of(settings.blocks, engine, scheduler) as workers:
-        book = stages.simulate(settings, out, console, workers)
+        book = stages.simulate(settings, out, console, workers, resume)
     table = target_table(book) if book.manifest.rows["borrowers"] >= TELLING else None
     if os.environ.get("MLFLOW_RUN_ID"):
         with store_of(common, or_home=True).run_on(book, "simulate", flat(settings, book)) as tracked:

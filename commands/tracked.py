@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from data.book import Book
     from explanations.explanation import Explanation
+    from features.matrix import Kind, Matrix
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.runs import Run
@@ -116,6 +117,17 @@ def features_digest(book: Book, parameters: Mapping[str, object]) -> str:
     return hashlib.sha256(made.encode()).hexdigest()
 
 
+def digests_of(
+    matrices: Mapping[Kind, Matrix], limit: LimitModel | None, release: ReleaseModel | None
+) -> dict[str, str]:
+    """Digests of matrices (by kind) and models, under the names by which `releasegap reproduce` compares them."""
+    models = {"limit": limit, "release": release}
+    return {
+        **{f"features at each {kind}": matrix.digest for kind, matrix in matrices.items()},
+        **{f"{kind} model": model.digest for kind, model in models.items() if model is not None},
+    }
+
+
 def finish(
     explanation: Explanation,
     limit: LimitModel,
@@ -129,8 +141,10 @@ def finish(
 ) -> None:
     """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
     from data.atomic import whole_folder
+    from data.book import sha256
     from explanations.files import REPORT, SUMMARY, write_explanation
     from explanations.finding import finding
+    from training.record import record_digests
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:
@@ -139,6 +153,7 @@ def finish(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     keep(explanation, out, figures, tracked, uris)
+    record_digests(tracked, {"report": sha256(out / REPORT)})
     counts, rates = explanation.summary["counts"], explanation.summary["bad_rates"]
     console.result(
         f"{finding(explanation)}\nReport: {out / REPORT}\nRun: {tracked.run_id} in {store.place}\n"

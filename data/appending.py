@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from data.book import APPENDED, MANIFEST, Book, BookWriter, open_book, part_of, 
 from data.check import faults_of_grown
 from data.errors import CallError, DataFault
 from data.event_mapping import tables_of_book
+from data.lock import alone
 from data.months import month_index, to_days
 from data.news import Ids, News, in_order, read_news
 from data.schema import Table
@@ -57,10 +60,27 @@ def append_news(book: Book, folder: Path, out: Path) -> Grown:
         out: Folder of the grown book; the book's own, or what it grew into before, is replaced as a whole when the
             new one is.
 
+    One process at a time appends to a folder; a book that grows in its place is taken as it stands then.
+
     Raises:
-        CallError: The book has no dates, the folder holds no news, or another book stands at `out`.
+        CallError: The book has no dates, the folder holds no news, another book stands at `out`, or another process
+            appends to it for too long.
         DataFault: A row is not as its schema says, stands in the book already, or does not fit the rest of it.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(out.parent / f".{out.name}.lock"))
+        except sqlite3.OperationalError as error:
+            raise CallError(
+                f"another process appends to {out}, or {out.parent} cannot be written; call again when it is done."
+            ) from error
+        if out.resolve() == book.path.resolve():
+            book = open_book(book.path)  # another process may have appended to it since it was opened
+        return _grown(book, folder, out)
+
+
+def _grown(book: Book, folder: Path, out: Path) -> Grown:
     if not book.dated:
         raise CallError(
             f"{book.path} has no dates, one row a client: import the file again with its new rows."

@@ -76,7 +76,7 @@ class Processes:
             return
         # Spawned, not forked: OpenMP and Arrow threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _Given.take, (work,)) as pool:
+        with ProcessPoolExecutor(processes, context, _begin, (work,)) as pool:
             yield from pool.map(_Given.done, blocks)
 
     @property
@@ -153,6 +153,12 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    """Gives a process its work; it ends with its parent."""
+    _end_with_parent()
+    _Given.take(work)
 
 
 class _Given:

@@ -82,6 +82,11 @@ class Book:
         return self.manifest.blocks
 
     @property
+    def block_size(self) -> int:
+        """Borrowers of its first block, as many as of every other but the last."""
+        return int(pq.read_metadata(self.path / part_of("borrowers", 0)).num_rows)
+
+    @property
     def dated(self) -> bool:
         """Whether observations carry dates (an imported flat table has none)."""
         return self.manifest.first_month is not None
@@ -227,6 +232,14 @@ class Book:
             parts = [part for part in parts if part in wanted]
         self._hold(parts)
 
+    def require_unchanged(self) -> None:
+        """Raises DataFault where another process has put another book in its place since it was opened."""
+        if open_book(self.path).digest != self.digest:
+            raise DataFault(
+                f"{self.path} was replaced by another book while it was being read; call again, and let other work "
+                "write to other folders."
+            )
+
     def _hold(self, parts: Iterable[str]) -> None:
         for part in parts:
             path = self.path / part
@@ -323,9 +336,12 @@ class BookWriter:
     then `finish`. Leaving the block without `finish` leaves nothing behind.
     """
 
-    def __init__(self, target: Path) -> None:
-        """Makes ready to write a book at `target` (refused if something else lies there)."""
-        self._context = whole_folder(target, MANIFEST)
+    def __init__(self, target: Path, key: str | None = None) -> None:
+        """Makes ready to write a book at `target` (refused if something else lies there).
+
+        With the `key` of the work, parts that a dead process left of the same are in the folder (`whole_folder`).
+        """
+        self._context = whole_folder(target, MANIFEST, key)
         self._finished = False
         self._parts: dict[str, str] = {}
         self._rows: dict[str, int] = {}
@@ -367,6 +383,33 @@ class BookWriter:
             self._context.__exit__(*raised)
             raise unfinished
         self._context.__exit__(*raised)
+
+
+def record_block(folder: Path, block: int, written: Sequence[tuple[str, str, int]]) -> None:
+    """Notes in a book under way that all parts of a block are there (as `write_part` told of them)."""
+    record = folder / _record_of(block)
+    aside = record.with_name(f"{record.name}.{uuid4().hex}")
+    aside.write_text(json.dumps(list(written)), encoding="utf-8")
+    aside.replace(record)
+
+
+def recorded_blocks(folder: Path) -> int:
+    """How many blocks of a book under way were noted as done."""
+    return sum(1 for _ in folder.glob(".block-*.json"))
+
+
+def recorded_block(folder: Path, block: int) -> list[tuple[str, str, int]] | None:
+    """The parts of a block that was noted as done, held against their digests; None where it is to be done."""
+    try:
+        noted = json.loads((folder / _record_of(block)).read_text(encoding="utf-8"))
+        written = [(str(part), str(digest), int(rows)) for part, digest, rows in noted]
+        return written if all(sha256(folder / part) == digest for part, digest, _ in written) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _record_of(block: int) -> str:
+    return f".block-{block:05d}.json"
 
 
 def write_part(

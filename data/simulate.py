@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,18 @@ from numpy.typing import NDArray
 
 from data.block import Block, Columns
 from data.blocks import HERE, Engine, Track, untracked
-from data.book import SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, refuse_other_source, write_part
+from data.book import (
+    SCHEMA_VERSION,
+    Book,
+    BookWriter,
+    Manifest,
+    open_book,
+    record_block,
+    recorded_block,
+    recorded_blocks,
+    refuse_other_source,
+    write_part,
+)
 from data.economy import Climate, Months, draw_climate
 from data.outcomes import (
     ORACLE_BORROWERS,
@@ -61,6 +74,8 @@ def simulate_book(
     block_size: int,
     engine: Engine = HERE,
     track: Track[list[tuple[str, str, int]]] = untracked,
+    made_by: str | None = None,
+    taken_up: Callable[[int], None] = lambda blocks: None,
 ) -> Book:
     """Simulates a lender and writes its book.
 
@@ -74,6 +89,9 @@ def simulate_book(
         block_size: Borrowers per block; changes the parts but no row.
         engine: Where the blocks are simulated; changes nothing in the result.
         track: Follows the blocks as they are done.
+        made_by: What code and libraries make the book; blocks that a dead process has made by the same, of the same
+            world, are taken up. None makes all anew.
+        taken_up: Told how many blocks are, where there are any.
 
     Raises:
         CallError: The scenario is not known, or something else lies at `out`.
@@ -84,7 +102,18 @@ def simulate_book(
         np.arange(first, min(first + block_size, borrowers), dtype=np.int64)
         for first in range(0, borrowers, block_size)
     ]
-    return write_world(out, blocks, months, seed, scenario, world, engine=engine, track=track)
+    return write_world(
+        out,
+        blocks,
+        months,
+        seed,
+        scenario,
+        world,
+        engine=engine,
+        track=track,
+        made_by=made_by,
+        taken_up=taken_up,
+    )
 
 
 def write_world(
@@ -97,6 +126,8 @@ def write_world(
     script: Script | None = None,
     engine: Engine = HERE,
     track: Track[list[tuple[str, str, int]]] = untracked,
+    made_by: str | None = None,
+    taken_up: Callable[[int], None] = lambda blocks: None,
 ) -> Book:
     """Simulates blocks of borrowers and writes their book.
 
@@ -110,11 +141,19 @@ def write_world(
         script: What the borrowers are to ask for; None lets them ask as the world has it.
         engine: Where the blocks are simulated; changes nothing in the result.
         track: Follows the blocks as they are done.
+        made_by: See `simulate_book`; a world with a script is always made anew.
+        taken_up: See `simulate_book`.
     """
     chosen = world.scenarios[scenario]
     span = Months(world.burn_in_months, months, world.run_off_months)
     climate = draw_climate(span, seed, world, chosen)
-    with BookWriter(out) as writer:
+    key = None
+    if made_by is not None and script is None:
+        ends = [(int(ids[0]), int(ids[-1]), len(ids)) for ids in blocks]
+        key = key_of(made_by, ends, months, seed, scenario, world.model_dump(mode="json"))
+    with BookWriter(out, key) as writer:
+        if known := recorded_blocks(writer.folder):
+            taken_up(known)
         # Absolute: a worker elsewhere has another current folder.
         folder = writer.folder.resolve()
         jobs = [
@@ -140,17 +179,27 @@ def write_world(
     return open_book(out)
 
 
+def key_of(*work: object) -> str:
+    """Digest of what makes a book, in hex."""
+    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
+
+
 def _simulate_and_write(job: _Job) -> list[tuple[str, str, int]]:
+    known = recorded_block(job.folder, job.block)
+    if known is not None:
+        return known
     block = simulate_block(job.ids, job.months, job.climate, job.seed, job.world, job.scenario, job.script)
     tables = DATED_TABLES | ORACLE_TABLES
     # Arrow writes and hashes without Python's lock, so two tables can be written at once.
     with ThreadPoolExecutor(2) as pool:
-        return list(
+        written = list(
             pool.map(
                 lambda named: write_part(job.folder, tables[named[0]], job.block, named[1]),
                 _tables(block).items(),
             )
         )
+    record_block(job.folder, job.block, written)
+    return written
 
 
 def _tables(block: Block) -> dict[str, Columns]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +41,14 @@ class Matrix:
     keys: pd.DataFrame
     values: NDArray[np.float32]
     features: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of keys, values and names of features: the same matrix gives the same digest."""
+        told = hashlib.sha256(json.dumps([*self.features, "", *map(str, self.keys.columns)]).encode())
+        told.update(pd.util.hash_pandas_object(self.keys, index=False).to_numpy().data)
+        told.update(np.ascontiguousarray(self.values).data)
+        return told.hexdigest()
 
 
 def request_matrix(

@@ -13,6 +13,7 @@ from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
 from stages.readiness import notes_of
 from stages.recorded import not_yet_recorded, recorded_decisions, require_decisions
+from stages.reproducing import book_again, made_again, settings_as_run
 from stages.scored_book import ScoredBook, require_conflicts_of_models, scored_book
 from stages.truth import group_contributions, true_conflicts_of
 from stages.tuning import search_of
@@ -23,6 +24,7 @@ __all__ = [
     "ScoredBook",
     "about_limits",
     "ask_for_limits",
+    "book_again",
     "book_folder",
     "changes_of",
     "cohorts",
@@ -39,6 +41,7 @@ __all__ = [
     "kept_folder",
     "kind_of",
     "ledger_of",
+    "made_again",
     "matrices",
     "model_cards",
     "monitor",
@@ -55,6 +58,7 @@ __all__ = [
     "score_reviews",
     "scored_book",
     "search_of",
+    "settings_as_run",
     "simulate",
     "split_causes",
     "to_ask_again",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from commandline import Console
 from data.errors import CallError
-from settings import Settings
+from settings import Settings, code_and_libraries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,14 @@ def book_folder(settings: Settings, home: Path) -> Path:
     return home / "books" / f"{made.scenario}-{made.borrowers}x{made.months}-seed{made.seed}"
 
 
-def simulate(settings: Settings, out: Path, console: Console, engine: Engine | None = None) -> Book:
-    """Makes the synthetic book that the parameters describe."""
+def simulate(
+    settings: Settings, out: Path, console: Console, engine: Engine | None = None, resume: bool = True
+) -> Book:
+    """Makes the synthetic book that the parameters describe.
+
+    Blocks of the same world that a process which died has made with the same code and libraries are taken up, unless
+    `resume` is False.
+    """
     from data.simulate import simulate_book
 
     made, blocks = settings.simulation, settings.blocks
@@ -58,6 +64,10 @@ def simulate(settings: Settings, out: Path, console: Console, engine: Engine | N
             block_size=blocks.size,
             engine=engine or blocks.local,
             track=console.track(move),
+            made_by=code_and_libraries() if resume else None,
+            taken_up=lambda done: console.note(
+                f"Taking up {done} of {count} blocks that an earlier call has made."
+            ),
         )
 
 
@@ -76,7 +86,7 @@ def matrices(
     from training.periods import first_month_of_reviews
 
     with console.step(f"Reading what was visible at each {' and '.join(kinds)}", book.blocks) as move:
-        return whole_matrices(
+        made = whole_matrices(
             book,
             kinds,
             settings.features,
@@ -84,6 +94,8 @@ def matrices(
             console.track(move),
             first_month_of_reviews(settings.training.periods, settings.models.favoured.window_days),
         )
+    book.require_unchanged()
+    return made
 
 
 @contextmanager

@@ -95,7 +95,9 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
         baseline = baseline_of(evidence, book, members, both.margin, limit, settings, console, engine)
         told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
         told = add_cross_fitting(told, book, requests, reviews, limit, release, settings, console)
-        return add_timelines(told, part, console, engine)
+        told = add_timelines(told, part, console, engine)
+    book.require_unchanged()
+    return told
 
 
 def add_timelines(

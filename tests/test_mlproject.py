@@ -29,6 +29,7 @@ ENTRY_POINTS = (
         "promote",
         "phantom",
         "reject-inference",
+        "reproduce",
         "run",
         "score",
         "scorecard",

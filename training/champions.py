@@ -70,8 +70,18 @@ def promote(store: Store, kind: ModelKind, version: str) -> None:
     _keep(store, kind, [*kept, version])
     name = registered_name(kind)
     store.client.set_registered_model_alias(name, CHAMPION, version)
+    _free_challenger(store, kind, version)
+
+
+def finish(store: Store, kind: ModelKind, version: str) -> None:
+    """Does what is left to do where the process that made a version the champion was cut off after that."""
+    _free_challenger(store, kind, version)
+    name_decision(store)
+
+
+def _free_challenger(store: Store, kind: ModelKind, version: str) -> None:
     if _aliased(store, kind, CHALLENGER) == version:
-        store.client.delete_registered_model_alias(name, CHALLENGER)
+        store.client.delete_registered_model_alias(registered_name(kind), CHALLENGER)
 
 
 def roll_back(store: Store, kind: ModelKind) -> tuple[str, str]:

@@ -2,13 +2,18 @@
 
 import json
 import re
+import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mlflow.exceptions import MlflowException
+
 from data.book import Book
 from data.errors import CallError, DataFault
+from data.lock import alone
 from features.catalogue import catalogue_of
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
@@ -22,12 +27,19 @@ from training.parameters import TrainingParameters
 from training.periods import require_same_splits
 from training.runs import LONGEST_DESCRIPTION, DecisionFiles, Run
 from training.tracking import Store
+from training.under_way import PROCESS
 
 MEASURES: dict[ModelKind, tuple[str, ...]] = {
     "limit": ("reviews", "r2", "mae_log", "median_relative_error"),
     "release": ("requests", "bad_rate", "auc", "ks", "brier", "log_loss", "calibration_slope"),
 }
 """What each version is tagged with."""
+
+UNFINISHED = "releasegap.unfinished"
+"""Tag of a version until all models of its training are registered: the lock of the process that is at it."""
+REGISTERING_SECONDS = 600
+VERSIONS_A_PAGE = 20
+FINISHED = "FINISHED"
 
 M = TypeVar("M", LimitModel, ReleaseModel)
 
@@ -50,6 +62,7 @@ def log_models(
     """
     models: dict[ModelKind, LimitModel | ReleaseModel | None] = {"limit": limit, "release": release}
     uris: dict[str, str] = {}
+    unfinished = {UNFINISHED: run.tags.get(PROCESS, run.run_id)}
     for kind, model in models.items():
         if model is None:
             continue
@@ -69,12 +82,16 @@ def log_models(
                 model_digest=model.digest,
                 description=short_card(card["en"], LONGEST_DESCRIPTION) if card else "",
                 measures=_measures(judged, kind),
+                tags=unfinished,
             )
-            # What was trained last stands ready to take the champion's place (`releasegap promote`).
-            version = uris[kind].rpartition("/")[2]
-            run.client.set_registered_model_alias(registered_name(kind), CHALLENGER, version)
     if decision is not None and limit is not None and release is not None:
-        uris[DECISION] = log_decision(run, book, decision, limit, release, uris)
+        uris[DECISION] = log_decision(run, book, decision, limit, release, uris, unfinished)
+    for uri in uris.values():
+        name, version = uri.removeprefix("models:/").split("/")
+        run.client.delete_model_version_tag(name, version, UNFINISHED)
+        if name != registered_name(DECISION):
+            # What was trained last stands ready to take the champion's place (`releasegap promote`).
+            run.client.set_registered_model_alias(name, CHALLENGER, version)
     # After the models: MLflow copies every metric that a run has already to each model logged later.
     for kind, fit in (of_fits or {}).items():
         if fit.run_id != run.run_id:
@@ -93,6 +110,7 @@ def log_decision(
     limit: LimitModel,
     release: ReleaseModel,
     uris: Mapping[str, str],
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Registers the decision model of two registered models; gives its URI. Its tags name both versions."""
     return run.log_decision(
@@ -104,8 +122,30 @@ def log_decision(
             "limit_digest": limit.digest,
             "release_model": uris["release"],
             "release_digest": release.digest,
+            **(tags or {}),
         },
     )
+
+
+@contextmanager
+def registering(store: Store) -> Iterator[None]:
+    """Has this process alone register models of a home's, or move its aliases, for the block.
+
+    The models of one training get their numbers one after the other then, so that the latest of both kinds are of the
+    same training, whoever else trains at the time.
+
+    Raises:
+        CallError: Another process has been at it for too long.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(store.home / ".registry.lock", REGISTERING_SECONDS))
+        except sqlite3.OperationalError as error:
+            raise CallError(
+                f"another process has been registering models in {store.home} for {REGISTERING_SECONDS} seconds, or "
+                "that folder cannot be written; call again when it is done."
+            ) from error
+        yield
 
 
 def approve(
@@ -148,8 +188,9 @@ def load_models(
         CallError: There is no such model, or it was fitted with other periods than the parameters name.
         DataFault: A model is damaged, or does not fit the book's features.
     """
-    limit_uri = limit_uri or latest_of(store, "limit", book)
-    release_uri = release_uri or latest_of(store, "release", book)
+    with registering(store) if store.exists and not (limit_uri and release_uri) else nullcontext():
+        limit_uri = limit_uri or latest_of(store, "limit", book)
+        release_uri = release_uri or latest_of(store, "release", book)
     limit = _loaded(store, limit_uri, load_limit_model)
     release = _loaded(store, release_uri, load_release_model)
     catalogue = catalogue_of(book)
@@ -200,10 +241,23 @@ def judged_models(store: Store, run: str, kept: str) -> tuple[dict[str, Any], Li
         raise CallError(
             f"{run} is neither a folder nor the id of a run; name one of `releasegap run` or `explain`."
         )
+    status = status_of(store, run)
+    if status not in (None, FINISHED):
+        raise CallError(
+            f"run {run} has not ended well ({status}), so what it kept may be half of it; name one that has FINISHED."
+        )
     told = json.loads(store.download(f"runs:/{run}/{kept}").read_text(encoding="utf-8"))
     limit = _loaded(store, _model_of(store, "limit", told["models"]["limit"]), load_limit_model)
     release = _loaded(store, _model_of(store, "release", told["models"]["release"]), load_release_model)
     return told, limit, release
+
+
+def status_of(store: Store, run: str) -> str | None:
+    """The status of a run; None where there is no such run."""
+    try:
+        return str(store.client.get_run(run).info.status) if store.exists else None
+    except MlflowException:
+        return None
 
 
 def _model_of(store: Store, kind: ModelKind, digest: str) -> str:
@@ -259,13 +313,20 @@ def latest_of(store: Store, kind: Registered, book: Book) -> str:
 
 
 def _latest(store: Store, kind: Registered, book_digest: str | None) -> str | None:
+    """The latest version whose training has registered all its models: one that died may have left one of two."""
     wanted = f"name = '{registered_name(kind)}'"
     if book_digest is not None:
         wanted += f" and tag.book_digest = '{book_digest}'"
-    found = store.exists and store.client.search_model_versions(
-        wanted, max_results=1, order_by=["version_number DESC"]
-    )
-    return f"models:/{found[0].name}/{found[0].version}" if found else None
+    token: str | None = "" if store.exists else None
+    while token is not None:
+        page = store.client.search_model_versions(
+            wanted, max_results=VERSIONS_A_PAGE, order_by=["version_number DESC"], page_token=token or None
+        )
+        for version in page:
+            if UNFINISHED not in version.tags:
+                return f"models:/{version.name}/{version.version}"
+        token = page.token or None
+    return None
 
 
 def fetch_model(store: Store, uri: str) -> Path:

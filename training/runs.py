@@ -214,11 +214,13 @@ class Run:
         model_digest: str,
         description: str = "",
         measures: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Logs a booster with the files of `folder` (its sidecar: model.txt, model.json) and registers it.
 
         MLflow gives the metrics that the run has by then to the model as well, one request each: over
-        HTTP it is quicker to log models first. `measures` (out of time) become tags of the version.
+        HTTP it is quicker to log models first. `measures` (out of time) become tags of the version,
+        beside further `tags`.
 
         Returns:
             Its URI, `models:/releasegap-limit/3`.
@@ -240,7 +242,8 @@ class Run:
             logged.model_uri,
             registered_name(kind),
             {"book_digest": book_digest, "model_digest": model_digest}
-            | {f"out_of_time.{name}": f"{value:.6g}" for name, value in (measures or {}).items()},
+            | {f"out_of_time.{name}": f"{value:.6g}" for name, value in (measures or {}).items()}
+            | dict(tags or {}),
             description,
         )
 

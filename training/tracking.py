@@ -22,6 +22,7 @@ from data.lock import alone
 from data.redaction import without_secrets
 from training import home as layout
 from training.runs import Run, known_warnings_silenced
+from training.under_way import PROCESS, end_left, under_way
 
 if TYPE_CHECKING:
     from data.book import Book
@@ -82,7 +83,9 @@ class Store:
                 ):
                     client = MlflowClient(tracking_uri=self.uri)
                     location = None if self.chosen else str(layout.artifacts(self.home) / self.experiment)
-                    return client, _experiment_id(client, self.experiment, location)
+                    experiment = _experiment_id(client, self.experiment, location)
+                    end_left(client, self.home, self.uri)
+                    return client, experiment
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
             reason = without_secrets(str(error).strip().splitlines()[0])
             otherwise = "; without MLFLOW_TRACKING_URI runs go to the home" if self.chosen else ""
@@ -97,7 +100,14 @@ class Store:
         """
         experiment_id = self.experiment_id
         point_at(self.uri)
-        tagged = {**self.tags, **(tags or {})}
+        with (
+            under_way(self.home, self.uri) as process,
+            self._started(experiment_id, name, {**self.tags, PROCESS: process, **(tags or {})}) as run,
+        ):
+            yield run
+
+    @contextmanager
+    def _started(self, experiment_id: str, name: str, tagged: dict[str, str]) -> Iterator[Run]:
         if mlflow.active_run():
             started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tagged, nested=True)
         elif os.environ.get("MLFLOW_RUN_ID"):
@@ -107,7 +117,8 @@ class Store:
         else:
             started = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tagged)
         with started:
-            yield Run(self.client, started.info.experiment_id, started.info.run_id, self.tags)
+            of_all = {**self.tags, PROCESS: tagged[PROCESS]}
+            yield Run(self.client, started.info.experiment_id, started.info.run_id, of_all)
 
     @contextmanager
     def run_on(self, book: "Book", work: str, parameters: Mapping[str, object]) -> Iterator[Run]:
@@ -121,6 +132,8 @@ class Store:
             "scenario": manifest.scenario,
             "source": manifest.source,
         }
+        if manifest.source == "simulated":
+            facts["block_size"] = book.block_size
         known = {f"book.{fact}": value for fact, value in facts.items() if value is not None}
         tags = {"book_digest": book.digest, "book": name, "stage": work}
         tags |= {fact: str(facts[fact]) for fact in ("source", "scenario", "seed") if facts[fact] is not None}
@@ -179,12 +192,37 @@ def open_store(
 
 
 def _prepare_database(home: Path) -> None:
-    """Puts the home's database into the journal mode in which writers don't wait for readers."""
+    """Puts the home's database into the journal mode in which writers don't wait for readers.
+
+    One that a process which died had begun to make, so that it holds no experiment, is made anew; MLflow would not.
+    """
     path = layout.database(home)
     if "?" in str(path):
         raise OSError("sqlite can't keep a database under a path with a question mark")
+    if path.is_file() and _is_unfinished(path):
+        for end in ("", "-wal", "-shm", "-journal"):
+            path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
+
+
+_COUNTED = {
+    "experiments": "SELECT count(*) FROM experiments",
+    "runs": "SELECT count(*) FROM runs",
+}
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a database holds nothing yet: MLflow makes its first experiment last, when all tables are there."""
+    with closing(sqlite3.connect(path)) as database:
+        tables = {
+            str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if not tables & {"experiments", "runs", "alembic_version"} and tables:
+            return False  # whatever it is, it is not MLflow's
+        return not any(
+            database.execute(asked).fetchone()[0] for name, asked in _COUNTED.items() if name in tables
+        )
 
 
 def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:

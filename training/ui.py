@@ -233,6 +233,7 @@ def _landing_url(base: str) -> str:
         "experiment_ids": [experiment["experiment_id"] for experiment in experiments],
         "max_results": RUNS_LOOKED_AT,
         "order_by": ["attributes.start_time DESC"],
+        "filter": "attributes.status = 'FINISHED'",  # the report of one that is cut off may be half of it
     }
     for run in _ask(f"{api}/runs/search", wanted).get("runs", []):
         experiment_id, run_id = run["info"]["experiment_id"], run["info"]["run_id"]
