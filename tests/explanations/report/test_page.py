@@ -201,6 +201,18 @@ def titled(node: Any) -> list[dict[str, Any]]:
     ]
 
 
+def told_on(on: str, explanation: Explanation) -> Explanation:
+    """The explanation as one of conflicts on the record, or on both."""
+    counts = {"requests": 900, "both": 60, "model": 20, "record": 30, "neither": 790}
+    sides = [
+        {"what": what, **counts, "share": 0.9, "kappa": kappa}
+        for what, kappa in (("favoured", 0.5), ("refused", None), ("conflict", 0.4))
+    ]
+    parameters = explanation.summary["parameters"] | {"models.conflicts": on}
+    summary = explanation.summary | {"parameters": parameters, "agreement": sides, "causes": {}}
+    return dataclasses.replace(explanation, summary=summary, causes=None, lag_audit=None)
+
+
 def test_no_statement_is_kept_that_no_page_says(
     explanation_of: Callable[..., Explanation],
     with_reasons: Callable[[Explanation], Explanation],
@@ -231,7 +243,16 @@ def test_no_statement_is_kept_that_no_page_says(
     unjudged = dataclasses.replace(undated, summary=undated.summary | {"bad_rates": rates})
     nobody_seen = {"by": "observed", "known": 0, "bad": 0, "good": 0}
     unjudged = dataclasses.replace(unjudged, summary=unjudged.summary | {"refused_outcomes": nobody_seen})
-    rules = ("score", "cap_debt_service", "cap_lenders", "cap_enquiries", "overdue", "data_missing", "slip")
+    rules = (
+        "score",
+        "cap_debt_service",
+        "cap_lenders",
+        "cap_enquiries",
+        "overdue",
+        "data_missing",
+        "slip",
+        "record",
+    )
     plain = explanation_of(rules=rules)
     plain = dataclasses.replace(
         plain, summary=plain.summary | {"parameters": {"models.policy.overdue_days": 1}}
@@ -252,6 +273,7 @@ def test_no_statement_is_kept_that_no_page_says(
         shallow,
         explanation_of(conflicts=12),  # all of which are shown
         explanation_of(imported=True, conflicts=12),
+        *(told_on(on, one) for on in ("record", "both") for one in (plain, undated)),
     ):
         report_html(explanation)
     given = reasoned[0].summary["reasons"] | tested_reasons | {"without": 1}
