@@ -8,6 +8,7 @@ import typer
 
 from commandline import command
 from commands.append import append
+from commands.audit_book import audit_book
 from commands.audit_prove import audit_prove
 from commands.audit_record import audit_record
 from commands.audit_verify import audit_verify
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 """By the names under which they are called, in the order of `--help`."""
 
 AUDIT: dict[str, Callable[..., None]] = {
+    "book": audit_book,
     "record": audit_record,
     "verify": audit_verify,
     "prove": audit_prove,

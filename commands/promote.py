@@ -68,7 +68,13 @@ def promote(
 def _promote(
     common: Common, what: Literal["limit", "release"], wanted: str, book: Path, override: str | None
 ) -> None:
-    from training.champions import champion_of, finish, name_decision, version_of
+    from training.champions import (
+        champion_of,
+        finish,
+        name_decision,
+        require_second_person,
+        version_of,
+    )
     from training.champions import promote as make_champion
     from training.home import registered_name
     from training.registry import approve, registering
@@ -78,6 +84,8 @@ def _promote(
     taken = stages.open_verified(book)
     store = store_of(common)
     version, now = version_of(store, what, wanted), champion_of(store, what)
+    if settings.governance.two_person:
+        require_second_person(store, what, version)
     name = registered_name(what)
     if version == now:
         with registering(

@@ -66,6 +66,7 @@ class Explanation:
         phantom_borrowers: A row per borrower read whose request would be refused: borrower_id, limit, available
             (RMB), pd, cutoff, refused_by.
         remedies: What each remedy would do (see `explanations.remedies.trials`); None where none were measured.
+        control: Findings of internal control (see `explanations.control.findings`); None where the book has no dates.
         baseline: What later periods are held against by `releasegap monitor` (`baseline.json`); None where nothing
             was kept.
         cross_fitting: The whole of a small book without dates, each client by models that have not seen him (see
@@ -97,5 +98,6 @@ class Explanation:
     phantom_borrowers: pd.DataFrame | None = None
     remedies: pd.DataFrame | None = None
     diagnostics: Diagnostics | None = None
+    control: pd.DataFrame | None = None
     baseline: dict[str, Any] | None = None
     cross_fitting: CrossFitting | None = None

@@ -73,6 +73,40 @@ class RemedyParameters(Parameters):
     cutoff_factor: Annotated[float, Field(gt=1, le=10)]
 
 
+class BatchParameters(Parameters):
+    """Which batches of a month and a region have jumped (see `explanations.control.batches`).
+
+    Attributes:
+        months: Months before that a batch is held against.
+        rows: Least rows of a batch and of what it is held against.
+        psi: Stability index from which on it is a jump.
+        level: Share of books without any change of which none is told.
+    """
+
+    months: Annotated[int, Field(ge=1, le=24)]
+    rows: Annotated[int, Field(ge=20)]
+    psi: Annotated[float, Field(gt=0)]
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class ControlParameters(Parameters):
+    """What was agreed, and is held against the record (see `explanations.control`).
+
+    Attributes:
+        review_days: Age of the review behind a limit at most, at a request.
+        feed_days: By stream for how long nothing of it may arrive; other streams are not looked at.
+        cap_slack: By what share of a cap a snapshot may lie above it.
+        batches: Which batches have jumped.
+        examples: Examples of a finding that are named.
+    """
+
+    review_days: Annotated[int, Field(ge=1, le=3650)]
+    feed_days: dict[str, Annotated[int, Field(ge=1, le=3650)]]
+    cap_slack: Annotated[float, Field(ge=0, le=10)]
+    batches: BatchParameters
+    examples: Annotated[int, Field(ge=1, le=100)]
+
+
 class RecourseParameters(Parameters):
     """Which changes are tried for a borrower (see `explanations.recourse.ways`).
 
@@ -153,6 +187,7 @@ class ExplanationParameters(Parameters):
         cutoff_factors: Factors on the cut-offs in force at which decisions are taken again; 1 among them.
         stability_features: Of how many features of the release model stability is told.
         fairness: How protected groups are told.
+        control: What is held against the record.
     """
 
     bootstrap_draws: Annotated[int, Field(ge=1, le=100_000)]
@@ -171,6 +206,7 @@ class ExplanationParameters(Parameters):
     ]
     stability_features: Annotated[int, Field(ge=0, le=30)]
     fairness: FairnessParameters
+    control: ControlParameters
 
 
 class NoticeParameters(Parameters):

@@ -161,7 +161,7 @@ def score_file(
         kept: Columns of the file that go along, such as an id.
         reasons: Whether reasons are wanted.
         moved: Told how far the work is.
-        ledger: Where every decision is recorded, with its reasons, before the result appears.
+        ledger: Where every decision is recorded, with the reasons that are wanted, before the result appears.
         ids: The column that names the request, needed by a ledger.
 
     Raises:
@@ -185,7 +185,7 @@ def score_file(
     ):
         writer: Any = None
         for batch in batches:
-            judged = _judged(batch, decider, source, scored, reasons or record is not None)
+            judged = _judged(batch, decider, source, scored, reasons)
             decided = judged.decided
             if record is not None:
                 record(judged)

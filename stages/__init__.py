@@ -4,6 +4,7 @@ from stages.books import book_folder, matrices, open_verified, require_simulated
 from stages.cards import model_cards
 from stages.causes import ledger_of, split_causes
 from stages.comparing import compare, kind_of, named_models
+from stages.control import control
 from stages.decision import decision_files
 from stages.explaining import explain, refuse_foreign_explanation
 from stages.kept import kept_folder, with_timeline, with_ways
@@ -30,6 +31,7 @@ __all__ = [
     "cohorts",
     "compare",
     "contest_of",
+    "control",
     "day_of",
     "decision_files",
     "explain",

@@ -17,6 +17,7 @@ from stages.answers import (
 )
 from stages.books import excerpt_of
 from stages.causes import audit_lag, ledger_of, split_causes
+from stages.control import control
 from stages.cross_fitting import add_cross_fitting
 from stages.monitoring import baseline_of
 from stages.scored_book import ScoredBook
@@ -92,6 +93,8 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
         if audit is not None:
             offers = offers_of(requests.keys)
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
+        if book.dated:
+            told = replace(told, control=control(book, requests, reviews, limit_score, settings, console))
         baseline = baseline_of(evidence, book, members, both.margin, limit, settings, console, engine)
         told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
         told = add_cross_fitting(told, book, requests, reviews, limit, release, settings, console)

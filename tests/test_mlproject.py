@@ -15,6 +15,7 @@ PROJECT = Path(workbench.__file__).parent
 ENTRY_POINTS = (
     *(
         "append",
+        "audit-book",
         "audit-prove",
         "audit-record",
         "audit-verify",

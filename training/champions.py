@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from getpass import getuser
 
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_USER
 
 from data.errors import CallError
 from training.home import DECISION, ModelKind, Registered, registered_name
@@ -82,6 +84,27 @@ def finish(store: Store, kind: ModelKind, version: str) -> None:
 def _free_challenger(store: Store, kind: ModelKind, version: str) -> None:
     if _aliased(store, kind, CHALLENGER) == version:
         store.client.delete_registered_model_alias(registered_name(kind), CHALLENGER)
+
+
+def require_second_person(store: Store, kind: ModelKind, version: str) -> None:
+    """Refuses that who trained a version promotes it in the same name, by the user that MLflow has on its run.
+
+    Raises:
+        CallError: Both are the same, or nobody knows who trained it.
+    """
+    name, promoting = registered_name(kind), getuser()
+    run = store.client.get_model_version(name, version).run_id
+    trained = store.client.get_run(run).data.tags.get(MLFLOW_USER, "") if run else ""
+    if not trained:
+        raise CallError(
+            f"{name} {version} is not promoted: MLflow does not tell who trained it, and governance.two_person wants "
+            "two different people; train it again."
+        )
+    if trained == promoting:
+        raise CallError(
+            f"{name} {version} was trained by {trained}, who cannot promote it, too: governance.two_person wants "
+            "somebody else to; let a colleague call this."
+        )
 
 
 def roll_back(store: Store, kind: ModelKind) -> tuple[str, str]:

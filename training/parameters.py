@@ -305,8 +305,13 @@ class GateParameters(Parameters):
 
 
 class GovernanceParameters(Parameters):
-    """How models are compared and promoted."""
+    """How models are compared and promoted.
 
+    Attributes:
+        two_person: Whether somebody else than who trained a version must promote it.
+    """
+
+    two_person: bool
     benchmark: BenchmarkParameters
     comparison: ComparisonParameters
     gates: GateParameters

@@ -201,6 +201,19 @@ def load_models(
     return limit, release, {"limit": limit_uri, "release": release_uri}
 
 
+def load_limit(store: Store, book: Book, uri: str | None) -> tuple[LimitModel, str]:
+    """The limit model that was asked for, by default the latest trained on this book, and its URI.
+
+    Raises:
+        CallError: There is no such model.
+        DataFault: It is damaged, or does not fit the book's features.
+    """
+    uri = uri or latest_of(store, "limit", book)
+    limit = _loaded(store, uri, load_limit_model)
+    limit.require(catalogue_of(book).limit)
+    return limit, uri
+
+
 def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseModel, str]:
     """The release model that was asked for, by default the latest trained on this book, and its URI.
 

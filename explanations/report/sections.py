@@ -11,6 +11,7 @@ from explanations.report.conflict_map import conflict_map, size_legend
 from explanations.report.contrast_chart import contrast_chart
 from explanations.report.contrast_detail import detail_charts, detail_said
 from explanations.report.contrast_table import ContrastRow, by_score, families, family_rows, gap, main_rows
+from explanations.report.control_section import control_section
 from explanations.report.cross_fitting_section import cross_fitting_section
 from explanations.report.decisions import (
     FEW,
@@ -186,6 +187,7 @@ SECTIONS: dict[str, Build] = {
     "performance": performance_section,
     "cross_fitting": cross_fitting_section,
     "fairness": fairness_section,
+    "control": control_section,
     "provenance": provenance_section,
 }
 """All sections by name, in the order of the page."""

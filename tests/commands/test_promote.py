@@ -12,7 +12,7 @@ from data.errors import CallError
 from data.simulate import simulate_book
 from settings import Settings
 from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
-from training.champions import champion_of, history_of, version_of
+from training.champions import champion_of, history_of, require_second_person, version_of
 from training.gates import GATES
 from training.registry import decision_to_serve
 from training.tracking import Store, open_store
@@ -84,6 +84,24 @@ def test_a_call_without_a_book_or_on_another_or_of_an_unknown_version_is_refused
     refused(call("promote", "release", "--book", other.path, *on), CALL_WRONG, "trained on another book")
     nowhere = call("promote", "release", "--book", small_book.path, "--home", tmp_path / "none")
     refused(nowhere, CALL_WRONG, "no release model")
+
+
+def test_with_two_people_who_trained_a_version_cannot_promote_it(
+    home: Path, small_book: Book, store: Store, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = ("promote", "release", "--book", small_book.path, "--home", home, "--version", 1, *FEW)
+    both = ("--set", "governance.two_person=true", "--override", "a try")
+    run = str(client.get_model_version(NAME, "1").run_id)
+    trained = client.get_run(run).data.tags["mlflow.user"]
+    before = len(client.search_runs([store.experiment_id]))
+    refused(call(*on, *both), CALL_WRONG, f"trained by {trained}", "governance.two_person")
+    monkeypatch.setenv("LOGNAME", "colleague")
+    require_second_person(store, "release", "1")
+    client.delete_tag(run, "mlflow.user")
+    refused(call(*on, *both), CALL_WRONG, "does not tell who trained it")
+    client.set_tag(run, "mlflow.user", trained)
+    assert champion_of(store, "release") is None
+    assert len(client.search_runs([store.experiment_id])) == before
 
 
 def test_a_store_that_fails_has_not_said_that_there_is_no_champion(

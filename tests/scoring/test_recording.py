@@ -24,6 +24,16 @@ from training.ledger_checkpoints import LedgerCheckpoints
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "check_proof.py"
 AT = "2026-03-31T18:00:00+08:00"
+MAPPING = """
+id_column: id
+outcome: {column: bad, bad: [1], good: [0]}
+limit_column: limit
+currency: CNY
+favoured_top_share: 0.3333
+policy: {decision: {column: said, released: ["yes"], refused: ["no"]}}
+features:
+  - {name: age, sign: "-"}
+"""
 
 
 def ledger_rows(folder: Path) -> pd.DataFrame:
@@ -185,3 +195,21 @@ def test_a_book_without_decisions_is_refused(real_data: Path, tmp_path: Path) ->
     mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     answer(call("import", mapping, source, "--out", made, "--json"))
     refused(call("audit", "record", made, "--home", tmp_path), CALL_WRONG, "records no decisions")
+
+
+def test_a_file_of_clients_with_decisions_is_recorded_at_the_time_that_is_given(tmp_path: Path) -> None:
+    (tmp_path / "clients.csv").write_text(
+        "id,limit,bad,age,said\n1,100,0,30,yes\n2,200,1,40,yes\n3,300,0,50,no\n4,400,1,60,yes\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
+    book, on = tmp_path / "book", ("--home", tmp_path / "home", "--json")
+    answer(call("import", tmp_path / "mapping.yaml", tmp_path / "clients.csv", "--out", book, "--json"))
+    refused(call("audit", "record", book, *on), CALL_WRONG, "say with --decided-at")
+    assert answer(call("audit", "record", book, *on, "--decided-at", AT))["appended"] == 4
+    kept = ledger_rows(tmp_path / "home" / "ledger")
+    assert kept["executed"].tolist() == ["release", "release", "refuse", "release"]
+    assert kept["limit"].tolist() == [100, 200, 300, 400]
+    assert (kept["decided_at"] == pd.Timestamp(AT)).all()
+    assert set(kept["decision"]) == {""}
+    assert kept["cutoff"].isna().all()

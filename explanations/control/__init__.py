@@ -1,0 +1,1 @@
+"""Internal control: what a book records that does not follow from the lender's own rules and policy (docs/audit.md)."""
