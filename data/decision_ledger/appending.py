@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -32,15 +30,14 @@ from data.decision_ledger.chain import (
 from data.decision_ledger.merkle import root_of
 from data.decision_ledger.rows import DIGEST, SCHEMA, WORDS, Hashes, leaf_hashes
 from data.errors import CallError, DataFault
-from data.lock import alone
+from data.lock import alone, claim, clear, remove
 
 BLOCK_ROWS: Final = 65_536
 """Rows of a block at most: a proof then has a path of 16 hashes."""
 INDEX: Final = pa.schema(
     [pa.field("request_id", pa.string(), nullable=False), pa.field("leaf", DIGEST, nullable=False)]
 )
-_ASIDE: Final = ".append."
-_ALIVE: Final = "alive"
+_ASIDE: Final = ".append"
 
 
 class Appending:
@@ -104,12 +101,11 @@ def appending(
     with ExitStack() as held:
         with _locked(folder):
             _remove_leftovers(folder)
-            aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder))
-            held.callback(shutil.rmtree, aside, ignore_errors=True)
-            # Held until the process ends or the work is done: by it others see that this is no leftover.
-            held.enter_context(alone(aside / _ALIVE))
-        (aside / BLOCKS).mkdir()
-        made = Appending(aside, block_rows)
+            mine = claim(folder, _ASIDE)
+            held.callback(mine.let_go)
+            held.callback(remove, mine.path)
+        (mine.path / BLOCKS).mkdir(parents=True)
+        made = Appending(mine.path, block_rows)
         yield made
         made.end()
         _commit(folder, made, checkpoints)
@@ -166,9 +162,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _remove_leftovers(folder: Path) -> None:
     """Removes what a process left that ended while it appended: folders that nobody holds, files of no block."""
-    for aside in folder.glob(f"{_ASIDE}*"):
-        with suppress(sqlite3.OperationalError), alone(aside / _ALIVE, patience=0):
-            shutil.rmtree(aside, ignore_errors=True)
+    clear(folder, _ASIDE)
     for file in leftovers(folder, sound_chain(folder)):
         file.unlink(missing_ok=True)
 
