@@ -59,7 +59,12 @@ ScenarioOption = Annotated[
     str | None, typer.Option("--scenario", metavar="NAME", help="What happens from month 19 on.")
 ]
 
-RequestArgument = Annotated[int, typer.Argument(metavar="REQUEST_ID", help="A conflict of the explanation.")]
+RequestArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST_ID", help="A conflict of the explanation, by its id or its name in the report."
+    ),
+]
 FromOption = Annotated[
     Path | None,
     typer.Option("--from", metavar="DIR", help="Folder of the explanation; else the latest of the home."),

@@ -33,6 +33,7 @@ def notice(
     """Write the letter to the borrower of one conflict: what was decided, why, what would help, whom to ask."""
     from data.atomic import whole_file
     from explanations.files import read_explanation
+    from explanations.pseudonyms import request_of
     from explanations.report.notice import notice_html, unset_parts
 
     console = common.console
@@ -43,17 +44,18 @@ def notice(
         parameters = parameters.model_copy(update={"lender": lender})
     folder = stages.kept_folder(from_, common.home)
     explanation = read_explanation(folder)
-    explanation = stages.with_ways(explanation, folder, request_id, book, common.home, console)
-    html = notice_html(explanation, request_id, language, parameters, date)
-    out = out or common.home / "notices" / f"{request_id}-{language}.html"
+    request = request_of(explanation, request_id)
+    explanation = stages.with_ways(explanation, folder, request, book, common.home, console)
+    html = notice_html(explanation, request, language, parameters, date)
+    out = out or common.home / "notices" / f"{request}-{language}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as aside:
         aside.write_text(html, encoding="utf-8", newline="\n")
     recourse = explanation.recourse
-    looked_for = recourse is not None and bool((recourse["request_id"] == request_id).any())
+    looked_for = recourse is not None and bool((recourse["request_id"] == request).any())
     if not looked_for and explanation.timelines is not None:
         console.note(
-            f"Nobody looked for what would help request {request_id}, so the letter names no conditions for a release: "
+            f"Nobody looked for what would help request {request}, so the letter names no conditions for a release: "
             "name the book that was explained with --book."
         )
     unset = unset_parts(parameters)
@@ -64,7 +66,7 @@ def notice(
     console.result(
         f"Letter: {out}",
         notice=out,
-        request_id=request_id,
+        request_id=request,
         language=language,
         unset=unset,
         conditions=looked_for,

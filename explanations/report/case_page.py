@@ -7,6 +7,7 @@ from pathlib import Path
 
 from explanations.cases import found
 from explanations.explanation import Explanation
+from explanations.pseudonyms import case_names
 from explanations.report.case_section import cases_section
 from explanations.report.headline import which_book
 from explanations.report.page import page_html
@@ -33,7 +34,9 @@ def case_html(explanation: Explanation, request_id: int, cache_folder: Path | No
     """
     alone = only_case(explanation, request_id)
     sections = {"case_head": _head, "cases": cases_section}
-    title = say_of(Subject(alone).undated, "casepage.title", request_id=str(request_id))
+    conflicts = alone.conflicts
+    [name] = case_names(alone, conflicts.loc[conflicts["place"] > 0, "request_id"])
+    title = say_of(Subject(alone).undated, "casepage.title", request_id=name)
     return page_html(alone, sections, title, cache_folder)
 
 
@@ -41,12 +44,13 @@ def _head(subject: Subject) -> Section:
     """Which case it is, and from which book and models."""
     summary, explanation = subject.summary, subject.explanation
     conflicts = explanation.conflicts
-    [request_id] = conflicts.loc[conflicts["place"] > 0, "request_id"]
+    [name] = case_names(explanation, conflicts.loc[conflicts["place"] > 0, "request_id"])
     digests = {"book": summary["book_digest"], **summary["models"]}
     said = {
-        "title": say_of(subject.undated, "casepage.title", request_id=str(request_id)),
+        "title": say_of(subject.undated, "casepage.title", request_id=name),
         "book": which_book(summary),
         "sources": say("casepage.sources", **{name: digest[:12] for name, digest in digests.items()}),
+        "redacted": bool(summary.get("redacted")),
         "untold": not subject.undated and explanation.timelines is None,
     }
     return Section(said)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data.mechanisms import CAUSES
 from explanations.explanation import Explanation
+from explanations.pseudonyms import case_names
 from explanations.report.case_rules import rules_of
 from explanations.report.case_story import reasons_of, recourse_of, timeline_of, trials_of
 from explanations.report.cause_charts import case_causes
@@ -61,9 +62,11 @@ def cases_data(explanation: Explanation) -> dict[str, Any]:
         "timeline": timeline_of(explanation, shown, phrases),
     }
     cases = []
+    called = case_names(explanation, shown["request_id"])
     for place, conflict in enumerate(shown.to_dict("records")):
         first = parts["release"].first(place)
         case = _facts(conflict, currency, phrases) | {
+            "id": called[place],
             "first": features.index(first),
             "verdict": phrases.place(verdict(conflict, currency)),
             "line": _margin_at(float(conflict["cutoff"]), explanation),
@@ -175,7 +178,6 @@ def _rows(
 def _facts(conflict: Row, currency: str, phrases: Phrases) -> dict[str, Any]:
     requested_on = conflict["requested_on"]
     return {
-        "id": str(conflict["request_id"]),
         "on": None if pd.isna(requested_on) else str(requested_on)[:10],
         "amount": _money(conflict["amount"], currency),
         "before": _money(conflict["limit_before"], currency),

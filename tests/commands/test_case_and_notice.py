@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -25,7 +26,9 @@ def test_one_case_gets_the_page_that_the_report_would_show(
     assert told == {
         "case": str(home / "cases" / f"{request}.html"),
         "request_id": request,
+        "name": str(request),
         "timeline": True,
+        "redacted": False,
     }
     page = Path(str(told["case"])).read_bytes()
     named = ("--from", folder, "--book", small_book.path, "--home", home)
@@ -41,6 +44,30 @@ def test_one_case_gets_the_page_that_the_report_would_show(
     told = answer(call("case", request, "--from", bare, "--book", small_book.path, "--home", home, "--json"))
     assert told["timeline"] is True
     assert Path(str(told["case"])).read_bytes() == page
+
+
+def test_a_redacted_case_is_still_told_but_not_of_whom(
+    folder: Path, home: Path, tmp_path: Path, small_book: Book
+) -> None:
+    conflict = pd.read_parquet(folder / "conflicts.parquet").iloc[3]
+    request, out = int(conflict["request_id"]), tmp_path / "case.html"
+    told = answer(
+        call("case", request, "--redact", "--book", small_book.path, "--home", home, "--out", out, "--json")
+    )
+    assert told["timeline"] is True
+    page = out.read_text("utf-8")
+    assert re.fullmatch("C[0-9]{12}", str(told["name"]))
+    assert str(told["name"]) in page
+    data = json.loads(page.partition('id="page-data">')[2].partition("</script>")[0])
+    said = json.dumps(data["cases"], ensure_ascii=False)
+    assert not re.search(rf"(?<!\d){request}(?!\d)", said)
+    assert f"{conflict['amount']:,.0f}" not in said
+    days = set(re.findall(r"20\d\d-\d\d-\d\d", said))
+    assert days
+    assert all(day.endswith("-01") for day in days)
+    [case] = data["cases"]["cases"]
+    assert case["reasons"]
+    assert "recourse" not in case
 
 
 def test_an_unknown_case_is_refused_and_leaves_nothing(folder: Path, home: Path, tmp_path: Path) -> None:

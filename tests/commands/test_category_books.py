@@ -1,6 +1,8 @@
 """A file of categories from its mapping to report, rules and scores: names are shown, and what is new is told."""
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pandas as pd
 import pytest
 
 from explanations.files import read_explanation
-from explanations.report.cases import cases_data
-from tests.commands.calls import SMALL, answer, call
+from explanations.pseudonyms import case_names
+from explanations.redaction import redacted
+from explanations.report.cases import cases_data, shown_conflicts
+from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
 from tests.data.lenders import application_file
 
 MAPPING = """
@@ -49,6 +53,9 @@ features:
 """
 
 
+FIRST_ID = 610_000_000_001
+
+
 @pytest.fixture(scope="module")
 def lent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("categories")
@@ -56,11 +63,82 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     # Who is out of work is refused for it, so that the feature is among the main ones.
     out = (table["job"] == "none") & (np.arange(len(table)) % 3 > 0)
     table["loan_status"] = np.where(out, "default", table["loan_status"])
+    # Ids that are no other number by chance.
+    table["application_id"] = FIRST_ID + 7_919 * np.arange(len(table))
     table.to_csv(folder / "file.csv", index=False)
     (folder / "m.yaml").write_text(MAPPING, "utf-8")
     answer(call("import", folder / "m.yaml", folder / "file.csv", "--out", folder / "book", "--json"))
     ran = answer(call("run", "--book", folder / "book", "--home", folder, "--json", *SMALL))
     return folder, ran
+
+
+def raw_ids(content: bytes) -> set[int]:
+    """Ids of the lender's file that stand in a file, as a number of its own."""
+    found = {int(number) for number in re.findall(rb"(?<!\d)61\d{10}(?!\d)", content)}
+    return {number for number in found if (number - FIRST_ID) % 7_919 == 0}
+
+
+def test_no_id_of_the_lenders_file_leaves_his_folder(lent: tuple[Path, dict[str, Any]]) -> None:
+    home, ran = lent
+    explained = Path(ran["folder"])
+    assert len(raw_ids((home / "file.csv").read_bytes())) == 5_000
+    kept = [path for path in (home / "mlartifacts").rglob("*") if path.is_file()]
+    told = [*explained.glob("*.html"), *explained.glob("*.md"), *explained.glob("*.json"), home / "mlflow.db"]
+    told += [*(explained / "tables").iterdir()]
+    assert len(kept) > 40
+    assert {path.name for path in kept} >= {"report.html", "summary.json"}
+    assert {path.name: ids for path in (*kept, *told) if (ids := raw_ids(path.read_bytes()))} == {}
+
+
+def test_a_name_in_the_report_leads_to_its_case_and_back_to_the_id(lent: tuple[Path, dict[str, Any]]) -> None:
+    home, ran = lent
+    explanation = read_explanation(Path(ran["folder"]))
+    shown = shown_conflicts(explanation)["request_id"]
+    names = [case["id"] for case in cases_data(explanation)["cases"]]
+    assert names == case_names(explanation, shown)
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("C[0-9]{12}", name) for name in names)
+    for name in (names[0], names[0].lower(), names[0][1:], str(shown[0])):
+        told = answer(call("case", name, "--home", home, "--json"))
+        assert (told["request_id"], told["name"]) == (shown[0], names[0])
+    page = Path(str(told["case"]))
+    assert page.name == f"{names[0]}.html"
+    assert names[0] in page.read_text("utf-8")
+    assert raw_ids(page.read_bytes()) == set()
+    refused(call("case", "C000000000000", "--home", home), CALL_WRONG, "is no conflict of this explanation")
+    refused(call("case", "somebody", "--home", home), CALL_WRONG, "is no conflict of this explanation")
+    # Who has the report alone, not the scores of conflicts.parquet, finds no name by trying ids.
+    other = dataclasses.replace(
+        explanation,
+        conflicts=explanation.conflicts.assign(release_margin=explanation.conflicts["release_margin"] + 1e-9),
+    )
+    assert not set(case_names(other, shown)) & set(names)
+
+
+def test_a_redacted_case_holds_no_figure_of_the_person(lent: tuple[Path, dict[str, Any]]) -> None:
+    home, ran = lent
+    explanation = read_explanation(Path(ran["folder"]))
+    first = shown_conflicts(explanation).iloc[0]
+    whole = Path(str(answer(call("case", first["request_id"], "--home", home, "--json"))["case"]))
+    figures = {f"{first[name]:,.0f}" for name in ("amount", "limit_after")}
+    assert all(figure in whole.read_text("utf-8") for figure in figures)
+    out = ("--redact", "--out", home / "redacted.html")
+    told = answer(call("case", first["request_id"], *out, "--home", home, "--json"))
+    assert told["redacted"] is True
+    page = (home / "redacted.html").read_text("utf-8")
+    assert not [figure for figure in figures if figure in page]
+    assert raw_ids(page.encode()) == set()
+    assert "For other eyes" in page
+    data = json.loads(page.partition('id="page-data">')[2].partition("</script>")[0])
+    [case] = data["cases"]["cases"]
+    texts = data["cases"]["texts"]
+    assert "above the cut-off" in texts[case["verdict"]]["en"]
+    jobs = [row for row in case["rows"] if texts[data["cases"]["features"][row[0]]]["en"] == "Occupation"]
+    assert all(texts[row[2]]["en"] == "missing" for row in jobs)
+    # The pushes still add up to what is shown as the output.
+    one = redacted(explanation)
+    given = one.release_contributions.set_index("request_id").loc[first["request_id"]]
+    assert case["output"][1] == pytest.approx(given.sum(), abs=1e-4)
 
 
 def test_reports_rules_and_cases_name_categories(lent: tuple[Path, dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from altair.vegalite.v6.schema import core as vega_lite
 
 from explanations.explanation import Explanation
 from explanations.parameters import NoticeParameters
+from explanations.redaction import redacted
 from explanations.report import words
 from explanations.report.case_page import case_html
 from explanations.report.cause_charts import monthly_chart
@@ -286,7 +287,9 @@ def test_no_statement_is_kept_that_no_page_says(
     lettered, untold = with_reasons(plain), dataclasses.replace(plain, timelines=None)
     report_html(lettered)
     for explanation in (untold, undated):
-        case_html(explanation, int(explanation.conflicts["request_id"].iloc[0]))
+        first = int(explanation.conflicts["request_id"].iloc[0])
+        case_html(explanation, first)
+        case_html(redacted(explanation), first)
     unset = NoticeParameters(lender="", address="", review_contact="", data_contact="")
     for explanation in (lettered, with_reasons(undated)):
         notice_html(explanation, int(explanation.conflicts["request_id"].iloc[1]), "en", unset)
