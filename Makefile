@@ -15,7 +15,7 @@ LOCK := uv pip compile pyproject.toml --group build --universal --python-version
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run ui bench test check format lock clean
+.PHONY: help run ui bench test fuzz check format lock clean
 
 help: ## explain these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ bench: $(VENV)/bench.stamp ## measure speed and memory as ratios, three minutes 
 
 test: $(VENV)/dev.stamp ## run the tests
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## look for what readers of files choke on, ten minutes each (ARGS=MINUTES)
+	$(PY) -m tests.fuzzing $(ARGS)
 
 check: $(VENV)/dev.stamp ## lint, check the format and the types
 	$(PY) -m ruff check .

@@ -23,6 +23,9 @@ from data.schema import DATED_TABLES, Table
 
 SCHEMA_VERSION = 1
 MANIFEST = "book.json"
+_UNSEALED = "0" * 64
+SEAL = "sha256"
+"""Under this name a manifest holds the digest of all else that it says; books of before have none."""
 MOST_BLOCKS = 100_000
 """As many as the names of parts can number."""
 
@@ -276,10 +279,15 @@ def open_book(path: Path, *, as_it_is: bool = False) -> Book:
             f"No book at {path}: it has no {MANIFEST}; make one with `releasegap simulate` or `import`."
         )
     try:
-        said = json.loads(manifest.read_text(encoding="utf-8"))
+        text = manifest.read_bytes().decode()
+        said = json.loads(text)
         version = said["schema_version"]
         if version != SCHEMA_VERSION:
             raise CallError(f"{path} has schema version {version}; this workbench reads {SCHEMA_VERSION}.")
+        if SEAL in said and not is_sealed(text, said.pop(SEAL)) and not as_it_is:
+            raise CallError(
+                f"{manifest} was changed since the book was written; put the right one back, or make the book again."
+            )
         read = Manifest(**said)
         if not as_it_is:
             _refuse_odd(read)
@@ -288,6 +296,13 @@ def open_book(path: Path, *, as_it_is: bool = False) -> Book:
         raise CallError(
             f"{manifest} is not a book's manifest ({_first_line(error)}); make the book again."
         ) from error
+
+
+def is_sealed(text: str, seal: object) -> bool:
+    """Whether a manifest's text is that of which it holds the digest, byte by byte."""
+    if not isinstance(seal, str) or len(seal) != len(_UNSEALED):
+        return False
+    return hashlib.sha256(text.replace(seal, _UNSEALED).encode()).hexdigest() == seal
 
 
 def _refuse_odd(manifest: Manifest) -> None:
@@ -371,7 +386,9 @@ class BookWriter:
             "rows": dict(sorted(self._rows.items())),
             "parts": dict(sorted(self._parts.items())),
         }
+        said[SEAL] = _UNSEALED
         text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        text = text.replace(_UNSEALED, hashlib.sha256(text.encode()).hexdigest())
         (self.folder / MANIFEST).write_text(text, encoding="utf-8")
         self._finished = True
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from data.book import MANIFEST, Book, Manifest, sha256
+from data.book import MANIFEST, SEAL, Book, Manifest, is_sealed, sha256
 from data.book_rules import (
     Calendar,
     calendar_of,
@@ -108,7 +108,7 @@ class _Reading:
 
 
 def _findings(book: Book) -> Iterator[Finding]:
-    wrong = list(_manifest_findings(book.manifest))
+    wrong = [*_seal_findings(book), *_manifest_findings(book.manifest)]
     if wrong:
         yield from wrong
         return
@@ -125,6 +125,17 @@ def _findings(book: Book) -> Iterator[Finding]:
         yield from _block_findings(book, tables, block, unpartitioned, reading)
     yield from _across_findings(book, tables, reading)
     yield from _coverage_findings(_calendar(book.manifest, unpartitioned), unpartitioned, reading)
+
+
+def _seal_findings(book: Book) -> Iterator[Finding]:
+    """Whether the manifest is still what it was when the book was written; books of before cannot tell."""
+    try:
+        text = (book.path / MANIFEST).read_bytes().decode()
+        said = json.loads(text)
+    except (OSError, ValueError):
+        return
+    if SEAL in said and not is_sealed(text, said[SEAL]):
+        yield Finding(MANIFEST, SEAL, "what it was when the book was written, found something else")
 
 
 def _manifest_findings(manifest: Manifest) -> Iterator[Finding]:

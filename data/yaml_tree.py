@@ -8,6 +8,8 @@ import yaml
 from data.errors import CallError
 
 Tree = dict[str, Any]
+MOST_VALUES = 1_000_000
+"""Values of a text at most: a mapping of ten thousand categories has a hundred thousand."""
 
 
 class Key(str):
@@ -51,7 +53,9 @@ def parse_value(text: str, source: str) -> Any:
     try:
         loader = _Loader(text)
         loader.name = source
-        return loader.get_single_data()
+        value = loader.get_single_data()
+        _refuse_endless(value)
+        return value
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark and "\n" in text else ""
@@ -59,6 +63,24 @@ def parse_value(text: str, source: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line, problem = "", " ".join(str(error).split())
     raise CallError(f"{source}{line}: this is not valid YAML: {problem}; correct it there.")
+
+
+def _refuse_endless(value: Any) -> None:
+    """Refuses what holds itself, or by names for its parts (`&a`, `*a`) a little text makes too much of.
+
+    Raises:
+        ValueError: It does.
+    """
+    open_, seen = [value], 0
+    while open_:
+        here = open_.pop()
+        seen += 1
+        if seen > MOST_VALUES:
+            raise ValueError(f"it stands for more than {MOST_VALUES:,} values; write it without * and &")
+        if isinstance(here, dict):
+            open_ += here.values()
+        elif isinstance(here, list):
+            open_ += here
 
 
 class _Loader(yaml.SafeLoader):

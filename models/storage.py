@@ -46,7 +46,8 @@ def load_limit_model(folder: Path) -> LimitModel:
     card, text = _read(folder, "limit")
     try:
         origin = Origin(card["book_digest"], card["catalogue_digest"])
-        return LimitModel(booster_of(text), tuple(card["features"]), card["parameters"], origin)
+        booster = booster_of(text)
+        return LimitModel(booster, _features(card, booster.num_feature()), dict(card["parameters"]), origin)
     except (KeyError, TypeError) as error:
         raise _damaged(folder / CARD) from error
     except ValueError as error:
@@ -63,10 +64,10 @@ def load_release_model(folder: Path) -> ReleaseModel:
     card, text = _read(folder, "release")
     try:
         origin = Origin(card["book_digest"], card["catalogue_digest"])
-        calibration = Calibration(**card["calibration"])
-        return ReleaseModel(
-            booster_of(text), tuple(card["features"]), card["parameters"], origin, calibration
-        )
+        line = _line(card)
+        booster, parameters = booster_of(text), dict(card["parameters"])
+        features = _features(card, booster.num_feature())
+        return ReleaseModel(booster, features, parameters, origin, Calibration(**line))
     except (KeyError, TypeError) as error:
         raise _damaged(folder / CARD) from error
     except ValueError as error:
@@ -93,6 +94,31 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], str]:
         return card, text.decode()
     except UnicodeDecodeError:
         raise _damaged(folder / TREES) from None
+
+
+def _line(card: dict[str, Any]) -> dict[str, float]:
+    """Slope and intercept of a calibration.
+
+    Raises:
+        TypeError: They are no numbers.
+    """
+    said = card["calibration"]
+    if not isinstance(said, dict) or not all(isinstance(one, float | int) for one in said.values()):
+        raise TypeError("its calibration is no line")
+    return {name: float(one) for name, one in said.items()}
+
+
+def _features(card: dict[str, Any], number: int) -> tuple[str, ...]:
+    """The model's features, of which there must be as many as its trees know.
+
+    Raises:
+        TypeError: It names others.
+    """
+    features = card["features"]
+    named = isinstance(features, list) and all(isinstance(feature, str) for feature in features)
+    if not named or len(features) != number:
+        raise TypeError("it does not name the features of its trees")
+    return tuple(features)
 
 
 def _damaged(path: Path) -> DataFault:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.book import MANIFEST, Book, BookWriter, Manifest, open_book, sha256, write_part
+from data.book import MANIFEST, SEAL, Book, BookWriter, Manifest, open_book, sha256, write_part
 from data.check import faults
 from data.findings import Finding, told
 from data.importing import import_book
@@ -79,6 +79,7 @@ def restate(book: Book, change: Callable[[dict[str, Any]], object]) -> Book:
     """The book with a changed manifest."""
     said = json.loads((book.path / MANIFEST).read_text("utf-8"))
     change(said)
+    said.pop(SEAL, None)  # as a book of before
     (book.path / MANIFEST).write_text(json.dumps(said), "utf-8")
     return open_book(book.path, as_it_is=True)
 

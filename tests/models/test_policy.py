@@ -10,6 +10,7 @@ from data.errors import DataFault
 from features.matrix import Matrix
 from models.parameters import PolicyParameters
 from models.policy import REFUSED_BY, data_missing, decide, one_cutoff, policy_in_force
+from models.policy import policy_table as laid_out
 
 PARAMETERS = PolicyParameters(overdue_days=1)
 FEATURES = ("own_dpd_current", "bureau_lenders", "bureau_enq_3m", "dti_ratio")
@@ -175,6 +176,16 @@ def test_the_policy_in_force_is_that_of_the_month_and_region():
     in_force = policy_in_force(requests, policy_table())
     assert in_force["cutoff"].tolist() == [0.02, 0.11, 0.10, 0.03]
     assert in_force.index.tolist() == [4, 3, 2, 1]
+
+
+def test_a_table_that_begins_in_any_month_is_looked_up_by_months_since_1970():
+    table = laid_out(policy_table(), ["cutoff"])
+    july = 12 * (2025 - 1970) + 6
+    found = table.in_force(np.array([[july], [july + 1]]), np.array([0, 1]))
+    assert found["cutoff"].tolist() == [[0.11, 0.10], [0.03, 0.02]]
+    for month, region in ((july - 1, 0), (july + 2, 0), (july, 2), (july, -1)):
+        with pytest.raises(DataFault):
+            table.in_force(np.array([month]), np.array([region]))
 
 
 def test_a_month_without_a_policy_is_named():
