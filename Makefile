@@ -15,7 +15,7 @@ LOCK := uv pip compile pyproject.toml --group build --universal --python-version
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run ui bench test fuzz check format lock clean
+.PHONY: help run ui bench faults test fuzz check format lock clean
 
 help: ## explain these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ ui: $(VENV)/run.stamp ## serve MLflow's pages on what was run; prints the link t
 
 bench: $(VENV)/bench.stamp ## measure speed and memory as ratios, three minutes (ARGS=--full: an hour)
 	$(PY) -m workbench bench $(ARGS)
+
+faults: $(VENV)/dev.stamp ## kill calls, fill disks, share a home: what was lost (docs/reliability.md)
+	$(PY) -m tests.faults $(ARGS)
 
 test: $(VENV)/dev.stamp ## run the tests
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)

@@ -34,7 +34,7 @@ def whole_folder(target: Path, marker: str, key: str | None = None) -> Iterator[
             left of the same work is then yielded as it was left. Without a key nothing is taken up.
 
     Raises:
-        CallError: `target` is a file, or a folder that holds something else.
+        CallError: `target` is a file, a folder that holds something else, or where this user cannot write.
     """
     refuse_foreign(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +84,16 @@ def refuse_foreign(target: Path, marker: str) -> None:
         raise CallError(
             f"{target} holds other files (it has no {marker}); name a folder that does not exist yet, or an older "
             "result of the same kind."
+        )
+    _require_writable(target)
+
+
+def _require_writable(target: Path) -> None:
+    """Refuses a place that cannot be written before the work for it is done."""
+    there = next(folder for folder in target.absolute().parents if folder.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CallError(
+            f"{target} cannot be written, since {there} lets nobody write here; name another place."
         )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-PATIENCE = 120
-"""How long a process waits for another (seconds)."""
+PATIENCE = 600
+"""How long a process waits for another (seconds); one that dies lets go at once, so only a busy machine takes long."""
 
 
 @contextmanager

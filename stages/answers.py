@@ -85,7 +85,7 @@ def _refits(
     from training.from_book import fit_release_on
 
     parameters = settings.explanations.reasons
-    if release.origin.book_digest != book.digest:
+    if release.origin.book_digest != book.digest or not parameters.refits:
         return
     if len(requests.values) > parameters.refit_rows:
         at = spread_places(len(requests.values), parameters.refit_rows)

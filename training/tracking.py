@@ -27,6 +27,8 @@ from training.under_way import PROCESS, end_left, under_way
 if TYPE_CHECKING:
     from data.book import Book
 
+BUSY_SECONDS = 60
+"""How long the home's database is waited for while others write to it."""
 SERVER_SECONDS = 20
 """How long a tracking server may take to answer the first call."""
 PENDING = "releasegap.for_server"
@@ -202,7 +204,7 @@ def _prepare_database(home: Path) -> None:
     if path.is_file() and _is_unfinished(path):
         for end in ("", "-wal", "-shm", "-journal"):
             path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
         database.execute("PRAGMA journal_mode=WAL")
 
 
@@ -214,7 +216,7 @@ _COUNTED = {
 
 def _is_unfinished(path: Path) -> bool:
     """Whether a database holds nothing yet: MLflow makes its first experiment last, when all tables are there."""
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
         tables = {
             str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }

@@ -21,7 +21,7 @@ features:
 """
 
 
-def write_clients(folder: str, clients: int = 40_000, applicants: int = 60_000) -> int:
+def write_clients(folder: str, clients: int = 120_000, applicants: int = 60_000) -> int:
     """Writes clients.csv, mapping.yaml and applicants.csv into a folder."""
     import numpy as np
     import pandas as pd

@@ -16,7 +16,7 @@ import numpy as np
 from tests.faults.children import asked
 from tests.faults.lender import Lender, temporaries
 
-RERUN_EVERY = 5
+RERUN_EVERY = 10
 """Kills after which a call is let run to its end; what earlier ones left it must clear away."""
 
 
@@ -182,15 +182,6 @@ def _nothing(lender: Lender) -> None:
     lender.home.mkdir()
 
 
-def _book(lender: Lender) -> None:
-    lender.must(*lender.simulate())
-
-
-def _models(lender: Lender) -> None:
-    _book(lender)
-    lender.must(*lender.train())
-
-
 def _clients(lender: Lender) -> None:
     """A table of clients and its mapping."""
     from tests.faults.clients import write_clients
@@ -199,12 +190,17 @@ def _clients(lender: Lender) -> None:
     asked(write_clients, str(lender.folder), log=lender.log)
 
 
-def _scored(lender: Lender) -> None:
-    """Models of a table of clients, which can be scored as it stands, and many applicants."""
+def a_book(lender: Lender) -> None:
+    """A book of clients, and applicants to score."""
     from tests.faults.clients import write_clients
 
-    asked(write_clients, str(lender.folder), log=lender.log)
+    asked(write_clients, str(lender.folder), 5_000, 60_000, log=lender.log)
     lender.must("import", lender.folder / "mapping.yaml", lender.folder / "clients.csv", "--out", lender.book)
+
+
+def _models(lender: Lender) -> None:
+    """The same with models."""
+    a_book(lender)
     lender.must(*lender.train())
 
 
@@ -282,7 +278,9 @@ STAGES = (
         lambda lender: lender.book,
         _removed(lambda lender: lender.book),
     ),
-    Stage("train", _book, lambda lender: lender.train(), models_found, lambda lender: lender.home / "result"),
+    Stage(
+        "train", a_book, lambda lender: lender.train(), models_found, lambda lender: lender.home / "result"
+    ),
     Stage(
         "explain",
         _models,
@@ -296,7 +294,7 @@ STAGES = (
     ),
     Stage(
         "score",
-        _scored,
+        _models,
         lambda lender: (
             *("score", "--input", lender.folder / "applicants.csv", "--out", lender.folder / "scores.csv"),
             *("--home", lender.home, "--quiet"),

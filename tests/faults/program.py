@@ -15,8 +15,12 @@ from typing import Any
 from data.atomic import whole_file
 from tests.faults.children import at_once, preload
 from tests.faults.kills import STAGES, tried
+from tests.faults.places import full_disks, read_only
+from tests.faults.together import eight, three
 
 KILLS = 50
+SHARED = {"eight processes on one fresh home": eight, "three processes on one fresh home": three}
+PLACES = {"full disk": full_disks, "read-only folder": read_only}
 SEED = 1
 
 
@@ -26,10 +30,13 @@ def main() -> None:
     asked.add_argument("--out", type=Path, help="folder of faults.json; the home by default")
     asked.add_argument("--kills", type=int, default=KILLS, help="kills of each stage")
     asked.add_argument("--seed", type=int, default=SEED, help="of the moments of the kills")
+    asked.add_argument(
+        "--lanes", type=int, help="stages that are tried at once; as many as processors by default"
+    )
     asked.add_argument("--only", nargs="*", default=[], help="words that names of faults hold")
     said = asked.parse_args()
     out = said.out or Path(os.environ.get("RELEASEGAP_HOME", "artifacts"))
-    rows, notes = faults(said.kills, said.seed, said.only)
+    rows, notes = faults(said.kills, said.seed, said.only, said.lanes or os.cpu_count() or 1)
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / "faults.json") as aside:
         aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -40,7 +47,7 @@ def main() -> None:
     sys.exit(any(row["holds"] is False for row in rows))
 
 
-def faults(kills: int, seed: int, only: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+def faults(kills: int, seed: int, only: list[str], lanes: int) -> tuple[list[dict[str, Any]], list[str]]:
     """Tries faults; gives a row for each, and a sentence for all that was lost or left out."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "RELEASEGAP_HOME"):
         os.environ.pop(name, None)
@@ -52,12 +59,23 @@ def faults(kills: int, seed: int, only: list[str]) -> tuple[list[dict[str, Any]]
         wanted = [stage for stage in STAGES if _wanted(f"kill -9 in {stage.name}", only)]
         start = time.monotonic()
         works = [partial(tried, stage, folder / stage.name, kills, seed) for stage in wanted]
-        for stage, found in zip(wanted, at_once(works, os.cpu_count() or 1, folder), strict=True):
+        for stage, found in zip(wanted, at_once(works, lanes, folder), strict=True):
             rows.append(row_of(f"kill -9 in {stage.name}", found, notes))
             print(
                 f"{stage.name}: {found['landed']} of {found['tried']} kills fell into the work",
                 file=sys.stderr,
             )
+        for name, work in SHARED.items():
+            # The smaller number stands for the larger where that would take too long: it is tried when it is asked for.
+            if _wanted(name, only) and (only or work is eight):
+                (found,) = at_once([partial(work, folder / name.split()[0])], 1, folder)
+                rows.append(row_of(name, found, notes))
+        for name, work in PLACES.items():
+            if _wanted(name, only):
+                (found,) = at_once([partial(work, folder / name.split()[0])], 1, folder)
+                rows.append(row_of(name, found, notes))
+                if not found["tried"]:
+                    notes.append(f"{name}: left out, since it takes the right to mount a small disk.")
         print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
     return rows, notes
 
