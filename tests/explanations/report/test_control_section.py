@@ -2,28 +2,14 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
-from explanations.control.findings import CHECKS, COLUMNS, SEVERITIES
+from explanations.control.findings import CHECKS, SEVERITIES
 from explanations.explanation import Explanation
 from explanations.report.control_section import control_section
 from explanations.report.section import Subject
 from explanations.report.words import Text, say
-
-
-def findings(count: dict[str, int], untold: tuple[str, ...] = ()) -> pd.DataFrame:
-    rows = [
-        (
-            check,
-            severity,
-            count.get(check, 0),
-            0 if check in untold else 1234,
-            "17 (×2.00)" if check in count else "",
-        )
-        for check, severity in CHECKS.items()
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+from tests.explanations.controlled import findings
 
 
 def test_a_book_that_was_not_controlled_has_no_section(simulated: Explanation) -> None:

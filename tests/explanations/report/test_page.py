@@ -17,6 +17,7 @@ import pytest
 from altair.vegalite.v6 import api as vega_lite_api
 from altair.vegalite.v6.schema import core as vega_lite
 
+from explanations.control.findings import CHECKS
 from explanations.explanation import Explanation
 from explanations.parameters import NoticeParameters
 from explanations.redaction import redacted
@@ -31,6 +32,7 @@ from explanations.report.provenance import calibration_comment
 from explanations.report.whatif_page import write_whatif
 from features.catalogue import Catalogue, own_catalogue
 from tests.explanations.comparison.compared import made_comparisons
+from tests.explanations.controlled import findings
 from tests.explanations.monitored import made_monitors
 from tests.explanations.report.pages import report_html
 from tests.explanations.whatif.made import made_whatifs
@@ -260,6 +262,9 @@ def test_no_statement_is_kept_that_no_page_says(
     )
     capped, nobody = explanation_of(rules=("slip",)), explanation_of(conflicts=0)
     noone = explanation_of(imported=True, conflicts=0)
+    # Of two checks that found nothing one could not be made.
+    found_all = findings(dict.fromkeys(CHECKS, 3), untold=("review_twice",))
+    found_all.loc[found_all["check"].isin(["feed_silent", "review_twice"]), ["count", "examples"]] = [0, ""]
     steep, shallow = with_slope(undated, 1.4), with_slope(plain, 0.6)
     for explanation in (
         explanation_of(),
@@ -274,6 +279,7 @@ def test_no_statement_is_kept_that_no_page_says(
         shallow,
         explanation_of(conflicts=12),  # all of which are shown
         explanation_of(imported=True, conflicts=12),
+        *(dataclasses.replace(plain, control=control) for control in (found_all, findings({}))),
         *(told_on(on, one) for on in ("record", "both") for one in (plain, undated)),
     ):
         report_html(explanation)
