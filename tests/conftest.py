@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,28 @@ def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
 
 @pytest.fixture(scope="session")
 def main_job(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> dict[str, Any]:
-    """What the main job answers, done once on the small book, and its `home`: to be read, nothing is trained there."""
+    """What the main job answers, done once on the small book, and its `home`: to be read, nothing is trained there.
+
+    `called` are the addresses to which it opened a connection, and `asked` the names that it looked up.
+    """
     home = tmp_path_factory.mktemp("home")
-    return answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL)) | {"home": home}
+    called: list[object] = []
+    asked: list[object] = []
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def told_connect(self: socket.socket, address: Any) -> None:
+        called.append(address)
+        connect(self, address)
+
+    def told_look_up(host: Any, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return look_up(host, *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(socket.socket, "connect", told_connect)
+        patched.setattr(socket, "getaddrinfo", told_look_up)
+        said = answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL))
+    return said | {"home": home, "called": called, "asked": asked}
 
 
 @pytest.fixture(scope="module")

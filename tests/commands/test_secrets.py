@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -81,3 +82,8 @@ def test_a_server_that_does_not_answer_is_told_of_without_its_secrets(
             assert secret not in result.output
     kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert not any(secret.encode() in kept for secret in SECRETS)
+
+
+def test_the_main_job_calls_nobody(main_job: dict[str, Any]) -> None:
+    assert main_job["called"] == []
+    assert main_job["asked"] == []
