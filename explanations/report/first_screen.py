@@ -102,4 +102,5 @@ def _medians(explanation: Explanation, names: list[str]) -> dict[str, tuple[floa
 def _typical(subject: Subject, name: str, conflict: float, reference: float) -> Text:
     feature = subject.explanation.catalogue[name]
     values = [value_text(value, feature, subject.currency) for value in (conflict, reference)]
-    return say("story.typical", conflict=values[0], reference=values[1])
+    key = "story.typical_common" if feature.unordered else "story.typical"
+    return say(key, conflict=values[0], reference=values[1])

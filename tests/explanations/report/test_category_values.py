@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from explanations.explanation import Explanation
+from explanations.report import first_screen
 from explanations.report.contrast_table import contrast_rows
 from explanations.report.dependence import dependences
 from explanations.report.distribution_chart import distribution_chart
@@ -13,6 +14,7 @@ from explanations.report.distributions import main_distributions
 from explanations.report.push_swarm import strip_of, swarm_chart
 from explanations.report.quantities import usual_value, value_text
 from explanations.report.rule_sentences import conditions_text
+from explanations.report.section import Subject
 from explanations.rules.candidates import Measure, candidates_of
 from explanations.rules.surrogate import Condition, Figures, Rule
 from features.catalogue import Catalogue, Feature
@@ -141,3 +143,12 @@ def of_categories_feature(*, ordered: bool) -> Feature:
         ordered=ordered,
         **empty,
     )
+
+
+def test_a_category_without_an_order_has_no_median_on_the_first_screen(imported: Explanation) -> None:
+    for ordered, said in (
+        (False, "most often Level 2, against Level 3"),
+        (True, "median Level 2, against Level 3"),
+    ):
+        subject = Subject(of_categories(imported, ordered=ordered))
+        assert first_screen._typical(subject, "EDUCATION", 2.0, 3.0).en == said
