@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from data.errors import CallError, DataFault
 from data.redaction import streams_without_secrets, without_secrets
@@ -234,7 +234,7 @@ def _told_in_one_sentence(verbose: bool) -> Iterator[None]:
             file=sys.stderr,
         )
         raise typer.Exit(130) from None
-    except (click.exceptions.Exit, click.Abort, click.ClickException):
+    except (typer.Exit, typer.Abort, TyperException):
         raise
     except Exception as error:
         said = _said_by_system(error)

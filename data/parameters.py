@@ -94,7 +94,7 @@ def override_tree(override: str) -> Tree:
         CallError: The text is not of that form, or its value is not YAML.
     """
     path, equals, text = override.partition("=")
-    place = f"--set {override}"
+    place = f"--set {override if override.isprintable() else repr(override)}"
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise CallError(f"{place}: this is not of the form NAME=VALUE; write for example --set group.name=3.")

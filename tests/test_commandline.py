@@ -38,3 +38,17 @@ def test_a_command_looks_for_cyclic_garbage_seldom_and_leaves_none_to_look_throu
     assert CliRunner().invoke(app, ["--quiet"]).exit_code == 0
     assert seen == [10_000]
     assert at_the_end == [gc.freeze]
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_a_command_that_ends_with_a_status_of_its_own_tells_no_traceback() -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+
+    @command(app, "found")
+    def found(common: Common) -> None:
+        raise typer.Exit(1)
+
+    result = CliRunner().invoke(app, ["found"])
+    assert result.exit_code == 1
+    assert result.output == ""

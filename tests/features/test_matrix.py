@@ -166,6 +166,8 @@ def imported_book(path, columns=("late", "older", "income"), flat_ids=(1, 2, 3))
     values["late"][0] = None
     with BookWriter(path) as writer:
         writer.write(table, 0, {"borrower_id": list(flat_ids)} | values)
+        borrowers = Table("borrowers", {"borrower_id": pa.int64()}, ("borrower_id",), ("borrower_id",))
+        writer.write(borrowers, 0, {"borrower_id": [1, 2, 3]})
         ids = {"request_id": [1, 2, 3], "review_id": [1, 2, 3], "borrower_id": [1, 2, 3]}
         writer.write(FLAT_TABLES["draw_requests"], 0, ids | {"amount": [None, 5.0, 6.0]})
         writer.write(FLAT_TABLES["limit_reviews"], 0, ids | {"limit_assessed": [7.0, 8.0, 9.0]})

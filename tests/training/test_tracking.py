@@ -196,6 +196,7 @@ def test_a_run_on_a_book_knows_the_book_and_the_parameters(store: Store, small_b
     assert held.info.run_name == "train limit baseline"
     assert held.data.params == {
         "training.seed": "7",
+        "book.block_size": "600",
         "book.borrowers": "1500",
         "book.months": "24",
         "book.seed": "5",
