@@ -6,8 +6,9 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-# pip compiles on one processor what it installs; a user's run compiles the fraction that it imports, and for the tests,
-# which take warnings of compilers as errors, all is compiled on all processors.
+# pip compiles on one processor what it installs; this does on all. Without, every call would compile what it imports where
+# Python may write no bytecode, and tests would take the warnings of compilers for errors.
+COMPILE := $(PY) -W ignore -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 INSTALL := $(PIP) install --quiet --no-compile
 LOCK := uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
@@ -74,18 +75,20 @@ $(PY):
 $(VENV)/run.stamp: requirements.lock pyproject.toml $(PY)
 	@echo "Installing what releasegap needs into $(VENV) (some minutes the first time) …"
 	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(COMPILE)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml $(PY)
 	@echo "Installing what releasegap and its development need into $(VENV) (some minutes the first time) …"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
-	@$(PY) -W ignore -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
+	@$(COMPILE)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(VENV)/run.stamp $@
 
 $(VENV)/bench.stamp: requirements-bench.lock pyproject.toml $(PY)
 	@echo "Installing what releasegap and its benchmarks need into $(VENV) (some minutes the first time) …"
 	@$(INSTALL) --require-hashes -r requirements-bench.lock
+	@$(COMPILE)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(VENV)/run.stamp $@
