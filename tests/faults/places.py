@@ -17,7 +17,7 @@ from tests.faults.lender import Lender, temporaries
 ROOM = {
     "simulate": (1, 2),
     "import": (1,),
-    "train": (1, 3, 6),
+    "train": (1, 3),
     "explain": (1, 2),
     "score": (1, 2),
     "promote": (1, 2),
