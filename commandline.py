@@ -23,7 +23,7 @@ import typer
 from typer.exceptions import TyperException
 
 from data.errors import CallError, DataFault
-from data.redaction import streams_without_secrets, without_secrets
+from data.secrets import streams_without_secrets, without_secrets
 
 DEFAULT_HOME = Path("artifacts")
 

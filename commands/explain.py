@@ -16,7 +16,7 @@ from commandline import (
     ReleaseModelOption,
     SchedulerOption,
 )
-from commands.tracked import digests_of, finish, metrics, store_of
+from commands.tracked import finish, metrics, store_of
 from settings import settings_of, used
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def explain(
 ) -> None:
     """Explain why the release model refuses those whom the limit model favoured; write tables and report."""
     from data.blocks import engine_of
-    from training.record import record_digests
     from training.registry import load_models
+    from training.run_record import digests_of, record_digests
 
     console = common.console
     settings = settings_of(common)

@@ -17,7 +17,7 @@ from settings import flat
 if TYPE_CHECKING:
     from data.book import Book
     from settings import Settings
-    from training.record import Record
+    from training.run_record import RunRecord
 
 SHOWN = 8
 """Differing parameters that are named one by one."""
@@ -37,8 +37,8 @@ def reproduce(
 ) -> None:
     """Make a run again from its parameters, and compare book, features, models and report; name each difference."""
     from data.blocks import engine_of
-    from training.record import models_of, record_of
     from training.registry import load_models
+    from training.run_record import models_of, record_of
 
     console = common.console
     store = store_of(common)
@@ -90,9 +90,9 @@ def reproduce(
         )
 
 
-def _differences(record: Record, settings: Settings, book: Book, given: bool) -> list[str]:
+def _differences(record: RunRecord, settings: Settings, book: Book, given: bool) -> list[str]:
     """What was different when the run was made, a sentence each: code, parameters, machine, book."""
-    from training.record import machine
+    from training.run_record import machine
 
     found = []
     now = code_tags()

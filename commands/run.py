@@ -20,7 +20,7 @@ from commandline import (
     SeedOption,
 )
 from commands.fits import fit_models
-from commands.tracked import digests_of, features_digest, finish, stage_run, store_of
+from commands.tracked import features_digest, finish, stage_run, store_of
 from data.errors import CallError
 from settings import flat, settings_of, simulation_changes
 
@@ -48,7 +48,7 @@ def run(
     """The main job: simulate (or take a book), train both models, explain, report, track."""
     from data.blocks import engine_of
     from explanations.finding import finding_metrics
-    from training.record import record_digests
+    from training.run_record import digests_of, record_digests
 
     console = common.console
     changes = simulation_changes(borrowers, months, seed, scenario)

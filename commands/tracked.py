@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from commandline import DEFAULT_HOME, Common, Console
 from data.markdown import plain
-from data.redaction import without_secrets
+from data.secrets import without_secrets
 from settings import BESIDE, code_digest
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from data.book import Book
     from explanations.explanation import Explanation
-    from features.matrix import Kind, Matrix
     from models.limit_model import LimitModel
     from models.release_model import ReleaseModel
     from training.runs import Run
@@ -117,17 +116,6 @@ def features_digest(book: Book, parameters: Mapping[str, object]) -> str:
     return hashlib.sha256(made.encode()).hexdigest()
 
 
-def digests_of(
-    matrices: Mapping[Kind, Matrix], limit: LimitModel | None, release: ReleaseModel | None
-) -> dict[str, str]:
-    """Digests of matrices (by kind) and models, under the names by which `releasegap reproduce` compares them."""
-    models = {"limit": limit, "release": release}
-    return {
-        **{f"features at each {kind}": matrix.digest for kind, matrix in matrices.items()},
-        **{f"{kind} model": model.digest for kind, model in models.items() if model is not None},
-    }
-
-
 def finish(
     explanation: Explanation,
     limit: LimitModel,
@@ -144,7 +132,7 @@ def finish(
     from data.book import sha256
     from explanations.files import REPORT, SUMMARY, write_explanation
     from explanations.finding import finding
-    from training.record import record_digests
+    from training.run_record import record_digests
 
     found = {"run": tracked.run_id, "store": store.place, "models": uris}
     with console.step("Writing tables and report"), whole_folder(out, SUMMARY) as folder:

@@ -9,7 +9,7 @@ import typer
 import stages
 from commandline import BookOption, Common, DistributedOption, EngineOption, SchedulerOption
 from commands.fits import fit_models
-from commands.tracked import digests_of, features_digest, metrics, store_of
+from commands.tracked import features_digest, metrics, store_of
 from settings import flat, settings_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def train(
     """Fit, calibrate, score out of time, log and register the models of a book."""
     from data.blocks import engine_of
     from training.headline import headline
-    from training.record import record_digests
+    from training.run_record import digests_of, record_digests
 
     console = common.console
     settings = settings_of(common)

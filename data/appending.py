@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.book import APPENDED, MANIFEST, Book, BookWriter, open_book, part_of, write_part
+from data.book import APPENDED, MANIFEST, Book, open_book, part_of
+from data.book_writer import BookWriter, write_part
 from data.check import faults_of_grown
 from data.errors import CallError, DataFault
 from data.event_mapping import tables_of_book

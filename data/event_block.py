@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data.book import write_part
 from data.book_rules import Calendar, date_findings, limit_findings, outcome_findings, request_findings
+from data.book_writer import write_part
 from data.errors import DataFault
 from data.event_files import FILE, ROW, EventFiles
 from data.event_ids import Ids, first_again

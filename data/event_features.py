@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from data.mapping import Code, Meaning, Name
+from data.mapped_feature import Meaning
+from data.mapping_types import Code, Name
 from data.parameters import Parameters
 
 Window = Annotated[int, Field(ge=1, le=3650)]

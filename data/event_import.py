@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from data.atomic import refuse_foreign
 from data.blocks import Track, untracked
-from data.book import MANIFEST, SCHEMA_VERSION, Book, BookWriter, Manifest, open_book, refuse_other_source
+from data.book import MANIFEST, SCHEMA_VERSION, Book, Manifest, open_book, refuse_other_source
 from data.book_rules import Calendar, calendar_of
+from data.book_writer import BookWriter
 from data.errors import CallError, DataFault
 from data.event_block import BlockMaker, Written, book_column
 from data.event_cells import UNKNOWN

@@ -13,18 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from data.errors import CallError
 from data.event_features import EventFeature
-from data.mapping import (
-    RESERVED,
-    BookMapping,
-    Column,
-    Currency,
-    Delimiter,
-    Encoding,
-    Label,
-    Name,
-    mapping_of,
-    mapping_text,
-)
+from data.mapping import BookMapping, mapping_of, mapping_text
+from data.mapping_types import RESERVED, Column, Currency, Delimiter, Encoding, Label, Name
 from data.parameters import Parameters, read_parameters
 from data.schema import DATED_TABLES, STREAMS, Table
 from data.table_form import MISSING, Form

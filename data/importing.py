@@ -13,29 +13,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data.atomic import refuse_foreign
-from data.book import (
-    MANIFEST,
-    SCHEMA_VERSION,
-    Book,
-    BookWriter,
-    Manifest,
-    open_book,
-    refuse_other_source,
-    sha256,
-)
+from data.book import MANIFEST, SCHEMA_VERSION, Book, Manifest, open_book, refuse_other_source, sha256
+from data.book_writer import BookWriter
 from data.categories import strange_told
 from data.errors import DataFault
 from data.event_ids import first_again, numbered
 from data.flat_file import FlatFile, open_flat_file, parts_of
-from data.mapping import (
-    BookMapping,
-    Derivation,
-    MappedFeature,
-    ProtectedColumn,
-    RecordedDecision,
-    RecordedFavour,
-    tables_of,
-)
+from data.mapped_columns import ProtectedColumn, RecordedDecision, RecordedFavour
+from data.mapped_feature import Derivation, MappedFeature
+from data.mapping import BookMapping, tables_of
 from data.table_form import NotNumbers, TableFile
 
 FILE_DIGEST = "file_sha256"

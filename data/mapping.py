@@ -1,411 +1,34 @@
-"""A mapping: how the columns of a lender's own file become a book, and what its features mean."""
+"""A mapping: how the columns of a lender's own file become a book."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sized
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import pyarrow as pa
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from data.categories import MOST, Category, Coding, as_text, coding_of, listed
 from data.errors import CallError
+from data.mapped_columns import Money, Outcome, ProtectedColumn, RecordedFavour, ReleasePolicy
+from data.mapped_feature import MappedFeature
 from data.mapping_defaults import filled
+from data.mapping_types import (
+    RESERVED,
+    Column,
+    Currency,
+    DateFormat,
+    Delimiter,
+    Encoding,
+    Label,
+    Share,
+    absent,
+    some,
+)
 from data.parameters import Parameters, read_parameters
 from data.schema import FLAT_TABLES, Table
-from data.table_form import DELIMITERS, ENCODINGS, MISSING, Form
+from data.table_form import MISSING, Form
 from data.yaml_tree import parse
-
-RESERVED = ("borrower_id", "request_id", "review_id", "source_id", "cohort", "base", "feature")
-"""Names of the project's own columns, which no feature and no protected column may bear."""
-
-
-def _as_number_text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _a_name(value: str) -> str:
-    # LightGBM refuses some characters in a feature's name and silently replaces others.
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", value):
-        raise ValueError(f"{value!r} is no name; write a letter, then letters, digits and _, 60 at most")
-    return value
-
-
-def _a_currency(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValueError(f"{value!r} is no currency; write its code of three capital letters, such as TWD")
-    return value
-
-
-def _a_reason(value: str) -> str:
-    if not re.fullmatch(r"R(0[1-9]|1[0-7])", value):
-        raise ValueError(f"{value!r} is no reason for a refusal; write one of R01 to R17 (docs/reasons.md)")
-    return value
-
-
-def _an_encoding(value: str) -> str:
-    name = value.lower().replace("_", "-")
-    if name not in ENCODINGS:
-        raise ValueError(f"{value!r} is no encoding known here; write one of {', '.join(ENCODINGS)}")
-    return name
-
-
-def _a_delimiter(value: str) -> str:
-    if value not in DELIMITERS:
-        raise ValueError(f'{value!r} is no delimiter; write ",", ";", "\\t" or "|"')
-    return value
-
-
-def _a_number(value: str) -> str:
-    try:
-        float(value)
-    except ValueError:
-        raise ValueError(
-            f"{value!r} is no number; texts that mean missing stand under `missing` of the whole mapping"
-        ) from None
-    return value
-
-
-def _a_date_format(value: str) -> str:
-    if sorted(re.findall(r"%.?", value)) != ["%Y", "%d", "%m"]:
-        raise ValueError(
-            f'{value!r} is no form of a date; write %Y, %m and %d as they stand, such as "%d.%m.%Y"'
-        )
-    if value == "%Y-%d-%m":
-        raise ValueError(
-            f"{value!r} cannot be told from ISO dates, which are always read (2025-01-03 is the 3rd of January); "
-            "write the file's dates as ISO dates"
-        )
-    return value
-
-
-def _absent(value: Any) -> bool:
-    """Whether a later addition is not made use of: mappings of earlier books are kept as they were."""
-    return value is None or value is False or value == ()
-
-
-def _some(value: Sized) -> Sized:
-    if not len(value):
-        raise ValueError("it is empty; name one at least")
-    return value
-
-
-Code = Annotated[str, BeforeValidator(as_text)]
-Column = Annotated[str, AfterValidator(_some)]
-DateFormat = Annotated[str, AfterValidator(_a_date_format)]
-Delimiter = Annotated[str, AfterValidator(_a_delimiter)]
-Encoding = Annotated[str, AfterValidator(_an_encoding)]
-Currency = Annotated[str, AfterValidator(_a_currency)]
-Label = Annotated[str, AfterValidator(_some)]
-Name = Annotated[str, AfterValidator(_a_name)]
-ReasonCode = Annotated[str, AfterValidator(_a_reason)]
-NumberCode = Annotated[str, BeforeValidator(_as_number_text), AfterValidator(_a_number)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Sign = Annotated[Literal["+", "-", "0", "x"], BeforeValidator(as_text)]
-
-
-class Outcome(Parameters):
-    """Which column says how a loan ended, and how to read it.
-
-    Attributes:
-        column: The file's column.
-        bad: Its values that mean bad.
-        good: Its values that mean good; any value besides is a fault.
-    """
-
-    column: Column
-    bad: Annotated[tuple[Code, ...], AfterValidator(_some)]
-    good: Annotated[tuple[Code, ...], AfterValidator(_some)]
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        _refuse_both("outcome", "bad", self.bad, "good", self.good)
-        return self
-
-
-class ProtectedColumn(Parameters):
-    """A protected attribute: kept for fairness checks, never a feature.
-
-    Attributes:
-        name: Column of the book's table `borrowers`.
-        column: The file's column, if it has another name.
-        kind: Whether its values are categories or numbers.
-        label: What it is called, in English and in Chinese.
-        groups: What its categories are called, in English and in Chinese.
-        missing: Numbers that mean that the value is missing, such as -9, in a column of numbers.
-    """
-
-    name: Name
-    column: Column | None = None
-    kind: Literal["category", "number"] = "category"
-    label: tuple[Label, Label] | None = None
-    groups: dict[Code, tuple[Label, Label]] = Field(default_factory=dict)
-    missing: tuple[NumberCode, ...] = Field(default=(), exclude_if=_absent)
-
-    @model_validator(mode="after")
-    def _codes_of_numbers(self) -> Self:
-        if self.missing and self.kind != "number":
-            raise ValueError("`missing` is for numbers; write `kind: number`, or leave it out")
-        return self
-
-    @property
-    def source(self) -> str:
-        """The file's column."""
-        return self.column or self.name
-
-
-class Derivation(Parameters):
-    """A value computed from several columns of a row.
-
-    Attributes:
-        how: `ratio` is the first column over the second, missing where the second is 0 or missing; `days` those
-            from the first date to the second, missing where one is; the others pass over missing values and are
-            missing where all are.
-        columns: The file's columns, all of numbers, or of dates for `days`.
-    """
-
-    how: Literal["ratio", "days", "sum", "mean", "max", "min"]
-    columns: tuple[Column, ...]
-
-    @model_validator(mode="after")
-    def _enough(self) -> Self:
-        two = self.how in ("ratio", "days")
-        if len(self.columns) < 2 or (two and len(self.columns) > 2):
-            wanted = "two columns" if two else "two columns or more"
-            raise ValueError(f"a {self.how} is of {wanted}, not of {len(self.columns)}")
-        return self
-
-
-class Meaning(Parameters):
-    """What a feature means, wherever its values come from.
-
-    Attributes:
-        name: Column name in the matrices.
-        label_en: Label in English.
-        label_zh: Label in Chinese.
-        definition_en: One sentence in English; the label where there is none.
-        definition_zh: One sentence in Chinese; the label where there is none.
-        unit: `d` (days), `m` (months), `n` (a count), `r` (a ratio), `0/1`, the currency, or a word.
-        family: Group of kindred features.
-        family_zh: The group's name in Chinese.
-        limit_sign: Which way it may push the limit: `+`, `-`, `0` (either), `x` (not known at the review).
-        release_sign: Which way it may push the probability of default; `x` (not in the release model).
-        reason_code: The reason for a refusal that it stands for, `R01` to `R17`; none may be named for it without one.
-        reason_use: `Y`, its value may be told to a client, or `C`, its reason alone may.
-    """
-
-    name: Name
-    label_en: Label
-    label_zh: Label
-    definition_en: Label | None = None
-    definition_zh: Label | None = None
-    unit: Label
-    family: Label
-    family_zh: Label | None = None
-    limit_sign: Sign
-    release_sign: Sign
-    reason_code: ReasonCode | None = None
-    reason_use: Literal["Y", "C"] | None = None
-
-    @model_validator(mode="after")
-    def _in_a_model(self) -> Self:
-        if self.limit_sign == "x" and self.release_sign == "x":
-            raise ValueError("the feature is in neither model; give it a sign other than x in one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _reason_of_a_refusal(self) -> Self:
-        if self.reason_code is None and self.reason_use is not None:
-            raise ValueError("a `reason_use` says nothing without a `reason_code`; name the reason, too")
-        if self.reason_code is not None and self.release_sign not in ("+", "-"):
-            raise ValueError(
-                f"the reason {self.reason_code} needs a release_sign of + or -, which says what value is worse"
-            )
-        return self
-
-
-class MappedFeature(Meaning):
-    """One feature of a file with a row per client: where its values stand and what it means.
-
-    Attributes:
-        column: The file's column, if it has another name.
-        values: Number of each code of the column, null for a code that means unknown; without it the
-            column holds numbers.
-        derive: How to compute it from several columns, instead of `column` and `values`.
-        missing: Numbers in its columns that mean that the value is missing, such as -9.
-        least: The least value that can be right; one below is a fault of the file.
-        most: The largest.
-        sign: Which way it may push the probability of default, and the limit the other way: short for both signs.
-        kind: `category` where the column holds names or codes; otherwise numbers.
-        categories: Its categories, numbered by their places; instead of `values`.
-        ordered: Whether they stand in order, from less to more; any other value is missing then.
-        other: What all other values of an unordered column are called, in English and in Chinese.
-    """
-
-    column: Column | None = None
-    values: Annotated[dict[str, float | None], AfterValidator(_some)] | None = None
-    derive: Derivation | None = None
-    missing: tuple[NumberCode, ...] = Field(default=(), exclude_if=_absent)
-    least: float | None = Field(default=None, exclude_if=_absent)
-    most: float | None = Field(default=None, exclude_if=_absent)
-    sign: Annotated[Literal["+", "-", "0"] | None, BeforeValidator(as_text)] = Field(
-        default=None, exclude_if=_absent
-    )
-    kind: Literal["number", "category"] | None = Field(default=None, exclude_if=_absent)
-    categories: Annotated[tuple[Category, ...], BeforeValidator(listed)] = Field(
-        default=(), exclude_if=_absent
-    )
-    ordered: bool = Field(default=False, exclude_if=_absent)
-    other: tuple[Label, Label] | None = Field(default=None, exclude_if=_absent)
-
-    @model_validator(mode="after")
-    def _sound_categories(self) -> Self:
-        if self.kind != "category":
-            if self.categories or self.ordered or self.other:
-                raise ValueError("`categories`, `ordered` and `other` are for a feature of `kind: category`")
-            return self
-        if not self.categories:
-            raise ValueError("it is of `kind: category`; name its `categories`")
-        if len(self.categories) > MOST:
-            raise ValueError(
-                f"it has more than {MOST} categories; name the frequent ones, all others are read as one"
-            )
-        if self.values is not None or self.derive is not None or self.missing:
-            raise ValueError("a feature of `kind: category` has no `values`, `derive` or `missing`")
-        if self.least is not None or self.most is not None:
-            raise ValueError("a feature of `kind: category` has no `least` and no `most`")
-        codes = [code for category in self.categories for code in category.codes]
-        again = [code for code in codes if codes.count(code) > 1]
-        if again:
-            raise ValueError(f"its category {again[0]!r} stands twice; keep one")
-        if self.ordered and self.other:
-            raise ValueError("in an order there is no place for `other`; leave one of them out")
-        if not self.ordered and {self.limit_sign, self.release_sign} & {"+", "-"}:
-            raise ValueError("without an order it can have no sign + or -; write 0, or `ordered: true`")
-        return self
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if self.derive is not None and (self.column is not None or self.values is not None):
-            raise ValueError("a derived feature has neither `column` nor `values`; leave them out")
-        if self.missing and (self.values is not None or (self.derive and self.derive.how == "days")):
-            raise ValueError(
-                "`missing` is for numbers; among `values` write null for a code that means unknown"
-            )
-        if self.least is not None and self.most is not None and self.least > self.most:
-            raise ValueError(
-                f"its `least`, {self.least:.15g}, is above its `most`, {self.most:.15g}; exchange them"
-            )
-        return self
-
-    @cached_property
-    def coding(self) -> Coding | None:
-        """How its categories are numbered; None of a feature without any."""
-        return coding_of(self.categories, self.ordered, self.other) if self.categories else None
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The file's columns that it is read from."""
-        return self.derive.columns if self.derive else (self.column or self.name,)
-
-    @property
-    def dated(self) -> bool:
-        """Whether it is read from dates."""
-        return self.derive is not None and self.derive.how == "days"
-
-
-class RecordedDecision(Parameters):
-    """Which column says what the lender decided on the release, and how to read it.
-
-    Attributes:
-        column: The file's column.
-        released: Its values that mean that money was paid out.
-        refused: Its values that mean that it was not; any value besides is a fault.
-    """
-
-    column: Column
-    released: Annotated[tuple[Code, ...], AfterValidator(_some)]
-    refused: Annotated[tuple[Code, ...], AfterValidator(_some)]
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        _refuse_both("decision", "released", self.released, "refused", self.refused)
-        return self
-
-    @property
-    def codes(self) -> dict[str, float]:
-        """1 of each value that means refused, 0 of each that means released."""
-        return dict.fromkeys(self.released, 0.0) | dict.fromkeys(self.refused, 1.0)
-
-
-class RecordedFavour(Parameters):
-    """Which column says whom the lender favoured, by a raised limit or otherwise, and how to read it.
-
-    Attributes:
-        column: The file's column.
-        favoured: Its values that mean favoured.
-        others: Its values that mean not favoured; any value besides is a fault.
-    """
-
-    column: Column
-    favoured: Annotated[tuple[Code, ...], AfterValidator(_some)]
-    others: Annotated[tuple[Code, ...], AfterValidator(_some)]
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        _refuse_both("value", "favoured", self.favoured, "others", self.others)
-        return self
-
-    @property
-    def codes(self) -> dict[str, float]:
-        """1 of each value that means favoured, 0 of each that means not."""
-        return dict.fromkeys(self.others, 0.0) | dict.fromkeys(self.favoured, 1.0)
-
-
-class Money(Parameters):
-    """In what the file's sums of money are: limit, amount, and every feature whose unit is the currency.
-
-    Attributes:
-        per: What one of the file's units holds, such as 10000 where sums are in ten thousands.
-        currency_column: The column that says the currency of each row, where there are several.
-        rates: What one of each currency is in the mapping's own; any currency besides is a fault.
-    """
-
-    per: Annotated[float, Field(gt=0, le=1e9)] = 1.0
-    currency_column: Column | None = None
-    rates: dict[Code, Annotated[float, Field(gt=0, le=1e9)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _rates_of_a_column(self) -> Self:
-        if (self.currency_column is None) != (not self.rates):
-            raise ValueError("`currency_column` and `rates` go together; give both, or neither")
-        return self
-
-
-class ReleasePolicy(Parameters):
-    """The release policy of a book without a policy table.
-
-    Attributes:
-        refused_top_share: Share of clients, those with the highest probability of default, refused by the model; the
-            share that the lender refused on record where it is not said.
-        decision: The lender's own decisions, where the file has them.
-    """
-
-    refused_top_share: Share | None = Field(default=None, exclude_if=_absent)
-    decision: RecordedDecision | None = Field(default=None, exclude_if=_absent)
-
-    @model_validator(mode="after")
-    def _some_policy(self) -> Self:
-        if self.refused_top_share is None and self.decision is None:
-            raise ValueError(
-                "it says neither whom the model refuses nor whom the lender refused; give `refused_top_share`, or "
-                "`decision` if the file has the lender's decisions"
-            )
-        return self
 
 
 class Snapshots(Parameters):
@@ -416,8 +39,8 @@ class Snapshots(Parameters):
         release: The same: known at release.
     """
 
-    limit: Annotated[tuple[Label, ...], AfterValidator(_some)]
-    release: Annotated[tuple[Label, ...], AfterValidator(_some)]
+    limit: Annotated[tuple[Label, ...], AfterValidator(some)]
+    release: Annotated[tuple[Label, ...], AfterValidator(some)]
 
 
 class BookMapping(Parameters):
@@ -445,24 +68,24 @@ class BookMapping(Parameters):
         features: The features of both models, in the order of their columns.
     """
 
-    encoding: Encoding | None = Field(default=None, exclude_if=_absent)
-    delimiter: Delimiter | None = Field(default=None, exclude_if=_absent)
-    decimal: Literal[".", ","] | None = Field(default=None, exclude_if=_absent)
-    sheet: Label | None = Field(default=None, exclude_if=_absent)
-    date_format: DateFormat | None = Field(default=None, exclude_if=_absent)
-    snapshots: Snapshots | None = Field(default=None, exclude_if=_absent)
+    encoding: Encoding | None = Field(default=None, exclude_if=absent)
+    delimiter: Delimiter | None = Field(default=None, exclude_if=absent)
+    decimal: Literal[".", ","] | None = Field(default=None, exclude_if=absent)
+    sheet: Label | None = Field(default=None, exclude_if=absent)
+    date_format: DateFormat | None = Field(default=None, exclude_if=absent)
+    snapshots: Snapshots | None = Field(default=None, exclude_if=absent)
     id_column: Column | None = None
     outcome: Outcome
     limit_column: Column
     amount_column: Column | None = None
     currency: Currency
-    money: Money | None = Field(default=None, exclude_if=_absent)
+    money: Money | None = Field(default=None, exclude_if=absent)
     missing: tuple[str, ...] = MISSING
     protected: tuple[ProtectedColumn, ...] = ()
     policy: ReleasePolicy
-    favoured_top_share: Share | None = Field(default=None, exclude_if=_absent)
-    favoured: RecordedFavour | None = Field(default=None, exclude_if=_absent)
-    features: Annotated[tuple[MappedFeature, ...], AfterValidator(_some)]
+    favoured_top_share: Share | None = Field(default=None, exclude_if=absent)
+    favoured: RecordedFavour | None = Field(default=None, exclude_if=absent)
+    features: Annotated[tuple[MappedFeature, ...], AfterValidator(some)]
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -608,12 +231,6 @@ def tables_of(mapping: BookMapping) -> dict[str, Table]:
 
 def _with_column(table: Table, name: str, kind: pa.DataType) -> Table:
     return replace(table, columns={**table.columns, name: kind})
-
-
-def _refuse_both(noun: str, one: str, ones: Collection[str], other: str, others: Collection[str]) -> None:
-    both = set(ones) & set(others)
-    if both:
-        raise ValueError(f"the {noun} {min(both)!r} stands under {one} and under {other}; keep it under one")
 
 
 def _refuse_twice(names: list[str]) -> None:

@@ -15,18 +15,8 @@ from numpy.typing import NDArray
 
 from data.block import Block, Columns
 from data.blocks import HERE, Engine, Track, untracked
-from data.book import (
-    SCHEMA_VERSION,
-    Book,
-    BookWriter,
-    Manifest,
-    open_book,
-    record_block,
-    recorded_block,
-    recorded_blocks,
-    refuse_other_source,
-    write_part,
-)
+from data.book import SCHEMA_VERSION, Book, Manifest, open_book, refuse_other_source
+from data.book_writer import BookWriter, record_block, recorded_block, recorded_blocks, write_part
 from data.economy import Climate, Months, draw_climate
 from data.outcomes import (
     ORACLE_BORROWERS,

@@ -32,7 +32,7 @@ from data.column_profile import Profile, profile_of
 from data.errors import DataFault
 from data.excel_files import sheets_of
 from data.flat_file import TEXTS, WORKBOOKS, open_flat_file, parts_of
-from data.mapping import RESERVED
+from data.mapping_types import RESERVED
 from data.table_form import Form, NotText, TableFile, refuse_twice
 from data.unpacking import kind_of, unpacked
 

@@ -140,13 +140,19 @@ def policy_in_force(requests: pd.DataFrame, policy: pd.DataFrame) -> pd.DataFram
     Raises:
         DataFault: The table has no policy for the month and region of a request.
     """
-    asked = pd.DataFrame({"month_start": _month_of(requests["requested_on"]), "region": requests["region"]})
-    table = policy.assign(month_start=_month_of(policy["month_start"]))
-    found = asked.merge(table, on=["month_start", "region"], how="left", validate="many_to_one")
+    found = policy_where_known(requests, policy)
     lost = found["cutoff"].isna().to_numpy()
     if lost.any():
         first = found[lost].iloc[0]
         raise _no_policy(f"{first['month_start']:%Y-%m}", first["region"], int(lost.sum()))
+    return found
+
+
+def policy_where_known(requests: pd.DataFrame, policy: pd.DataFrame) -> pd.DataFrame:
+    """As `policy_in_force`; missing where the table has no policy for the month and region of a request."""
+    asked = pd.DataFrame({"month_start": _month_of(requests["requested_on"]), "region": requests["region"]})
+    table = policy.assign(month_start=_month_of(policy["month_start"]))
+    found = asked.merge(table, on=["month_start", "region"], how="left", validate="many_to_one")
     return found.set_index(requests.index)
 
 

@@ -15,7 +15,7 @@ from data.errors import CallError
 from features.matrix import Matrix
 from models.boosted import Floats
 from models.favoured import SHOWN, favoured
-from models.parameters import ConflictsOn, FavouredParameters
+from models.parameters import ConflictsOn, FavouredParameters, ModelsParameters
 from models.policy import RECORD, Flags
 
 SIDES = ("favoured", "refused")
@@ -36,6 +36,19 @@ class Recorded:
     favoured: pd.DataFrame | None
     refused: Flags | None
     at_random: Flags
+
+
+def as_told(
+    decided: pd.DataFrame,
+    book: Book,
+    requests: Matrix,
+    reviews: Matrix,
+    limit_score: Floats,
+    parameters: ModelsParameters,
+) -> pd.DataFrame:
+    """The models' decisions on requests of a book, with its record, as conflicts are to be told on (`with_record`)."""
+    found = recorded(book, requests.keys, reviews, limit_score, parameters.favoured)
+    return with_record(decided, found, parameters.conflicts)
 
 
 def recorded(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +22,6 @@ from data.decision_ledger.rows import SCHEMA, TIME, snapshot_digests
 from data.errors import CallError, DataFault
 from scoring.batch import Judged, Record, words_at
 from scoring.decision import MOST_REASONS, NO_REASON, RELEASED, Parts
-
-REQUEST_ID: Final = "request_id"
 
 
 @dataclass(frozen=True)

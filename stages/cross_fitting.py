@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from commandline import Console
 from settings import Settings
-from stages.models import as_fitted, decided_on
+from stages.models import as_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,6 +86,8 @@ def _scored(book: Book, clients: Clients, fold: Fold, settings: Settings) -> Sco
 
     from data.errors import DataFault
     from explanations.cross_fitting.fold import scored_fold
+    from models.decisions import decide_requests
+    from models.record import as_told
     from training.cross_fitting import fit_fold, lightgbm_score, rows_of
 
     try:
@@ -94,14 +96,16 @@ def _scored(book: Book, clients: Clients, fold: Fold, settings: Settings) -> Sco
         return None
     requests, reviews = rows_of(clients.requests, fold.held), rows_of(clients.reviews, fold.held)
     # The mapping's shares are of the fold itself: its clients had no part in the fits, and outcomes none in the shares.
-    decided = decided_on(
+    limit_score = lightgbm_score(limit, reviews.values)
+    decided = decide_requests(
         book,
         requests,
         reviews,
-        lightgbm_score(limit, reviews.values),
+        limit_score,
         release,
         lightgbm_score(release, requests.values),
         np.ones(len(fold.held), dtype=bool),
         settings.models,
     )
+    decided = as_told(decided, book, requests, reviews, limit_score, settings.models)
     return scored_fold(fold.repeat, fold.fold, decided, requests.values, release)

@@ -11,9 +11,7 @@ from settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from data.blocks import Engine
     from data.book import Book
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from features.matrix import Matrix
     from models.boosted import Floats
     from models.limit_model import LimitModel
-    from models.parameters import ModelsParameters
     from models.release_model import ReleaseModel, Releasing
     from training.fitting import Grow, Progress
     from training.from_book import Judged
@@ -148,30 +145,14 @@ def cohorts(
 ) -> tuple[pd.DataFrame, Cohorts]:
     """Decisions of both models on every request of a book (`row`: its place), and who is in which cohort."""
     from explanations.cohorts import cohorts_of
+    from models.decisions import decide_requests
+    from models.record import as_told
     from training.periods import request_splits
     from training.splits import CALIBRATION, OUT_OF_TIME
 
     split = request_splits(book, requests.keys, settings.training)
-    decided = decided_on(
+    decided = decide_requests(
         book, requests, reviews, limit_score, release, margin, split == CALIBRATION, settings.models
     )
+    decided = as_told(decided, book, requests, reviews, limit_score, settings.models)
     return decided.assign(row=range(len(decided))), cohorts_of(decided, split == OUT_OF_TIME)
-
-
-def decided_on(
-    book: Book,
-    requests: Matrix,
-    reviews: Matrix,
-    limit_score: Floats,
-    release: Releasing,
-    margin: Floats,
-    calibration: NDArray[np.bool_],
-    parameters: ModelsParameters,
-) -> pd.DataFrame:
-    """Decisions on requests, as conflicts are to be told on: the models' (see `models.decisions`) or the record's."""
-    from models.decisions import decide_requests
-    from models.record import recorded, with_record
-
-    decided = decide_requests(book, requests, reviews, limit_score, release, margin, calibration, parameters)
-    found = recorded(book, requests.keys, reviews, limit_score, parameters.favoured)
-    return with_record(decided, found, parameters.conflicts)

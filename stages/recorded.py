@@ -47,6 +47,7 @@ def recorded_decisions(book: Book, requests: Matrix, decided_at: datetime | None
     import pyarrow as pa
 
     from data.decision_ledger.rows import NUMBERS, SCHEMA, TIME, WORDS, snapshot_digests
+    from models.policy import policy_where_known
 
     keys = requests.keys
     order = np.lexsort((keys["request_id"], *([keys["requested_on"]] if book.dated else [])))
@@ -61,7 +62,8 @@ def recorded_decisions(book: Book, requests: Matrix, decided_at: datetime | None
         "executed": pa.array(keys["decision_executed"].astype(str).to_numpy(), pa.string()),
     }
     if book.dated:
-        columns |= _dated(keys) | {"cutoff": _cutoffs(book, requests)[order]}
+        in_force = policy_where_known(keys, book.table("policy", columns=["month_start", "region", "cutoff"]))
+        columns |= _dated(keys) | {"cutoff": in_force["cutoff"].to_numpy()}
     else:
         limits = book.table("limit_reviews").set_index("borrower_id")["limit_assessed"]
         columns["limit"] = limits.reindex(keys["borrower_id"]).to_numpy(np.float64)
@@ -97,12 +99,3 @@ def not_yet_recorded(rows: pa.Table, folder: Path, book: Book) -> pa.Table:
     sources = [SOURCE + digest for digest in (book.digest, *book.ancestors)]
     known = requests_from(folder, sources)
     return rows.filter(pc.invert(pc.is_in(rows["request_id"], value_set=pa.array(known, pa.string()))))
-
-
-def _cutoffs(book: Book, requests: Matrix) -> Any:
-    """The cut-off in force at each request; NaN where the policy table has none."""
-    policy = book.table("policy", columns=["month_start", "region", "cutoff"])
-    months = requests.keys["requested_on"].to_numpy().astype("datetime64[M]").astype("datetime64[s]")
-    asked = requests.keys[["region"]].assign(month_start=months)
-    table = policy.assign(month_start=policy["month_start"].to_numpy().astype("datetime64[s]"))
-    return asked.merge(table, on=["month_start", "region"], how="left")["cutoff"].to_numpy()

@@ -99,13 +99,10 @@ def made_again(
     """
     from data.book import sha256
     from explanations.files import REPORT, write_explanation
+    from training.run_record import digests_of
 
     kinds = KINDS.get(work, ("request", "review"))
     made = dict(zip(kinds, matrices(book, settings, console, engine, kinds), strict=True))
-    digests = {
-        "book": book.digest,
-        **{f"features at each {kind}": matrix.digest for kind, matrix in made.items()},
-    }
     engine.rest()
     requests, reviews = made.get("request"), made.get("review")
     limit, release = given or (None, None)
@@ -115,9 +112,7 @@ def made_again(
             limit = fit_limit(book, reviews, settings, console, grow)
         if requests is not None:
             release = fit_release(book, requests, settings, console, grow)
-    digests |= {
-        f"{kind} model": model.digest for kind, model in (("limit", limit), ("release", release)) if model
-    }
+    digests = {"book": book.digest, **digests_of(made, limit, release)}
     if work.startswith("train"):
         return digests
     assert requests is not None

@@ -191,11 +191,8 @@ def load_models(
     with registering(store) if store.exists and not (limit_uri and release_uri) else nullcontext():
         limit_uri = limit_uri or latest_of(store, "limit", book)
         release_uri = release_uri or latest_of(store, "release", book)
-    limit = _loaded(store, limit_uri, load_limit_model)
-    release = _loaded(store, release_uri, load_release_model)
-    catalogue = catalogue_of(book)
-    limit.require(catalogue.limit)
-    release.require(catalogue.release)
+    limit, _ = load_limit(store, book, limit_uri)
+    release, _ = load_release(store, book, release_uri)
     for model in (limit, release):
         require_same_splits(model, book, parameters)
     return limit, release, {"limit": limit_uri, "release": release_uri}
@@ -208,10 +205,7 @@ def load_limit(store: Store, book: Book, uri: str | None) -> tuple[LimitModel, s
         CallError: There is no such model.
         DataFault: It is damaged, or does not fit the book's features.
     """
-    uri = uri or latest_of(store, "limit", book)
-    limit = _loaded(store, uri, load_limit_model)
-    limit.require(catalogue_of(book).limit)
-    return limit, uri
+    return _of_book(store, book, uri, "limit", load_limit_model, catalogue_of(book).limit)
 
 
 def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseModel, str]:
@@ -221,10 +215,22 @@ def load_release(store: Store, book: Book, uri: str | None) -> tuple[ReleaseMode
         CallError: There is no such model.
         DataFault: It is damaged, or does not fit the book's features.
     """
-    uri = uri or latest_of(store, "release", book)
-    release = _loaded(store, uri, load_release_model)
-    release.require(catalogue_of(book).release)
-    return release, uri
+    return _of_book(store, book, uri, "release", load_release_model, catalogue_of(book).release)
+
+
+def _of_book(
+    store: Store,
+    book: Book,
+    uri: str | None,
+    kind: ModelKind,
+    load: Callable[[Path], M],
+    features: tuple[str, ...],
+) -> tuple[M, str]:
+    """A model that reads these features of a book, and its URI."""
+    uri = uri or latest_of(store, kind, book)
+    model = _loaded(store, uri, load)
+    model.require(features)
+    return model, uri
 
 
 def load_either(store: Store, uri: str) -> LimitModel | ReleaseModel:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.errors import CallError
 from data.lock import alone
-from data.redaction import without_secrets
+from data.secrets import without_secrets
 from training import home as layout
 from training.runs import Run, known_warnings_silenced
 from training.under_way import PROCESS, end_left, under_way

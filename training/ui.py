@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from data.errors import CallError, DataFault
-from data.redaction import without_secrets
+from data.secrets import without_secrets
 from training import home as layout
 
 # Without these the server also starts job workers and a gateway for language models: 38 s instead of 8.

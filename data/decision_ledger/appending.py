@@ -119,7 +119,8 @@ def _commit(folder: Path, made: Appending, checkpoints: Checkpoints | None) -> N
         if known is not None and not holds(chain, known):
             raise DataFault(
                 f"{folder} has not grown from its checkpoint of {known.blocks} blocks (head {known.head[:12]}); "
-                "nothing was appended. Run `releasegap audit verify` on this ledger."
+                "nothing was appended. Run `releasegap audit verify` on this ledger; if another ledger keeps its "
+                "checkpoint under the same name in MLflow, give this folder a name of its own."
             )
         for number, (rows, root) in enumerate(made.written):
             chain.append(following(chain, rows, root))

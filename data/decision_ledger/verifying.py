@@ -79,7 +79,6 @@ def verify(
     """
     lines = read_lines(folder)
     chain, broken = _chain(lines)
-    told = head_of(chain) if chain else head_of([])
     known = 0 if checkpoint is None else checkpoint.blocks
 
     def found() -> Iterator[Tampering]:
@@ -93,7 +92,7 @@ def verify(
             yield from _in_block(folder, block, places)
             moved(done)
 
-    return Verified(told, max(len(chain) - known, 0)), found()
+    return Verified(head_of(chain), max(len(chain) - known, 0)), found()
 
 
 def _chain(lines: list[str]) -> tuple[list[Block], list[Tampering]]:

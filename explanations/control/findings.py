@@ -13,7 +13,7 @@ from explanations.control.batches import jumped_batches
 from explanations.parameters import ControlParameters
 from features.matrix import Matrix
 from models.parameters import ModelsParameters
-from models.policy import CAPS, OVERDUE, recorded_slips, what_is_read
+from models.policy import CAPS, OVERDUE, policy_where_known, recorded_slips, what_is_read
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -147,13 +147,8 @@ def _over_caps(kept: Kept, models: ModelsParameters) -> Floats:
 
 
 def _in_force(kept: Kept) -> pd.DataFrame:
-    """The row of the policy table for each request; NaN where there is none."""
-    month = kept.requests.keys["requested_on"].to_numpy().astype("datetime64[M]").astype("datetime64[s]")
-    asked = pd.DataFrame({"month_start": month, "region": kept.requests.keys["region"].to_numpy()})
-    table = kept.policy.assign(
-        month_start=kept.policy["month_start"].to_numpy().astype("datetime64[M]").astype("datetime64[s]")
-    ).drop_duplicates(["month_start", "region"])
-    return asked.merge(table, on=["month_start", "region"], how="left")
+    """The row of the policy table for each request; missing where there is none."""
+    return policy_where_known(kept.requests.keys, kept.policy.drop_duplicates(["month_start", "region"]))
 
 
 def _policy_versions(kept: Kept, most: int) -> dict[str, Found]:

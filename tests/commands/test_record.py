@@ -79,3 +79,9 @@ def test_commands_that_take_decisions_again_refuse_the_record(
     for command in (("whatif",), ("truth", "--out", tmp_path / "truth")):
         said = call(*command, "--book", small_book.path, "--home", home, "--set=models.conflicts=record")
         refused(said, CALL_WRONG, "models.conflicts is record")
+
+
+def test_what_monitor_compares_is_of_the_models_whatever_conflicts_are_told_on(
+    on_record: Path, folder: Path
+) -> None:
+    assert (on_record / "baseline.json").read_bytes() == (folder / "baseline.json").read_bytes()

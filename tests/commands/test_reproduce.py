@@ -11,7 +11,7 @@ import pytest
 from data.book import Book
 from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
 from tests.faults.clients import write_clients
-from training.record import DIGEST
+from training.run_record import DIGEST
 from training.tracking import open_store
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.book import Book, BookWriter, open_book
+from data.book import Book, open_book
+from data.book_writer import BookWriter
 from data.schema import DATED_TABLES
 
 FROM = pd.Timestamp("2025-12-01")

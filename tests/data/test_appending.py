@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.appending import append_news, blocks_of
-from data.book import Book, BookWriter, open_book
+from data.book import Book, open_book
+from data.book_writer import BookWriter
 from data.check import faults
 from data.errors import CallError, DataFault
 from data.schema import DATED_TABLES

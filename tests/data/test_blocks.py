@@ -25,7 +25,8 @@ import stages
 import workbench
 from commandline import Console
 from data.blocks import HERE, BlockParameters, Engine, KeptProcesses, Processes, engine_of
-from data.book import Book, BookWriter, Manifest, write_part
+from data.book import Book, Manifest
+from data.book_writer import BookWriter, write_part
 from data.cluster import Cluster, cluster
 from data.errors import CallError, DataFault
 from data.schema import DATED_TABLES

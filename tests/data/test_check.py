@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.book import MANIFEST, SEAL, Book, BookWriter, Manifest, open_book, sha256, write_part
+from data.book import MANIFEST, SEAL, Book, Manifest, open_book, sha256
+from data.book_writer import BookWriter, write_part
 from data.check import faults
 from data.findings import Finding, told
 from data.importing import import_book

@@ -21,7 +21,8 @@ from data.book import Book
 from data.check import faults
 from data.errors import CallError, DataFault
 from data.importing import import_book
-from data.mapping import BookMapping, MappedFeature, read_mapping
+from data.mapped_feature import MappedFeature
+from data.mapping import BookMapping, read_mapping
 from data.parameters import read_parameters
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -75,7 +75,8 @@ def test_a_released_client_whose_outcome_is_gone_from_the_book_is_a_fault(tmp_pa
 
 def without_outcome(book: Book, request_id: int, folder: Path) -> Book:
     """The book without an outcome, as one whole book."""
-    from data.book import BookWriter, open_book
+    from data.book import open_book
+    from data.book_writer import BookWriter
     from data.mapping import tables_of
 
     said = {name: value for name, value in (book.manifest.mapping or {}).items() if name != "file_sha256"}

@@ -1,10 +1,15 @@
 """Invariants: the same rows whatever the blocks, the same bytes whatever the processes; switches work."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from data.block import Block
 from data.blocks import Engine, Processes
@@ -59,6 +64,40 @@ def test_bytes_do_not_depend_on_the_number_of_processes(book: Book, world: World
     other = make(tmp_path / "b", world, engine=Processes(2))
     assert other.manifest.parts == book.manifest.parts
     assert other.digest == book.digest
+
+
+def test_blocks_that_a_killed_simulation_had_made_are_not_made_again(
+    book: Book, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import itertools, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from data.simulate import simulate_book\n"
+        "from settings import resolved\n"
+        "def killed(blocks, number):\n"
+        "    yield from itertools.islice(blocks, 1)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "world = resolved(None, []).world\n"
+        "simulate_book(Path(sys.argv[1]), 200, 24, 5, 'baseline', world, 100, track=killed, made_by='us')\n"
+    )
+    root = str(Path(__file__).parents[2])
+    call = [sys.executable, "-c", code, str(tmp_path / "b")]
+    ended = subprocess.run(call, cwd=root, env=os.environ | {"PYTHONPATH": root}, check=False)
+    assert ended.returncode == -9
+    assert not (tmp_path / "b").exists()
+    made, taken_up = [], []
+
+    def counted(ids: NDArray[np.int64], *rest: Any) -> Block:
+        made.append(int(ids[0]))
+        return simulate_block(ids, *rest)
+
+    monkeypatch.setattr("data.simulate.simulate_block", counted)
+    again = simulate_book(
+        tmp_path / "b", 200, 24, 5, "baseline", world, 100, made_by="us", taken_up=taken_up.append
+    )
+    assert (made, taken_up) == ([100], [1])
+    assert again.manifest.parts == book.manifest.parts
+    assert again.digest == book.digest
 
 
 def test_a_borrower_is_the_same_in_a_book_of_any_size(book: Book, world: World, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def at_once(works: Sequence[Callable[[], Any]], most: int, folder: Path) -> list
         place = running.pop(child)
         if raw:
             said = (folder / f"work-{place}.log").read_text(encoding="utf-8", errors="replace")
-            answers[place] = {"tried": 1, "landed": 0, "lost": [f"it could not be tried: {said[-3000:]}"]}
+            answers[place] = {"tried": 1, "lost": [f"it could not be tried: {said[-3000:]}"]}
             continue
         answers[place] = json.loads((folder / f"answer-{place}.json").read_text(encoding="utf-8"))
     return answers

@@ -62,7 +62,7 @@ def faults(kills: int, seed: int, only: list[str], lanes: int) -> tuple[list[dic
         for stage, found in zip(wanted, at_once(works, lanes, folder), strict=True):
             rows.append(row_of(f"kill -9 in {stage.name}", found, notes))
             print(
-                f"{stage.name}: {found['landed']} of {found['tried']} kills fell into the work",
+                f"{stage.name}: {found['tried']} of {kills} kills fell into the work",
                 file=sys.stderr,
             )
         for name, work in SHARED.items():

@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from data.book import Book, BookWriter, Manifest, open_book
+from data.book import Book, Manifest, open_book
+from data.book_writer import BookWriter
 from data.schema import DATED_TABLES, STREAMS
 from features.parameters import FeatureParameters
 

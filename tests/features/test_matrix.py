@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from data.blocks import Processes
-from data.book import BookWriter, Manifest, open_book
+from data.book import Manifest, open_book
+from data.book_writer import BookWriter
 from data.errors import DataFault
 from data.schema import FLAT_TABLES, Table
 from features.catalogue import own_catalogue

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data.book import Book, Manifest
 from data.errors import CallError
 from features.matrix import Matrix
+from models.decisions import _favoured_top_share, _share_cutoff
 from models.favoured import SHOWN
 from models.parameters import FavouredParameters
 from models.record import Recorded, recorded, with_record
@@ -133,3 +134,49 @@ def test_a_dated_request_is_favoured_by_the_executed_limit_whatever_the_model_gi
     assert found.refused.tolist() == [True, False]
     assert found.at_random.tolist() == [False, True]
     assert set(SHOWN) <= set(found.favoured)
+
+
+def undated_book() -> Book:
+    said = {"policy": {"decision": {}}, "favoured": {}}
+    return Book(Path("book"), Manifest(schema_version=1, source="imported", blocks=1, mapping=said))
+
+
+def undated_keys() -> tuple[pd.DataFrame, pd.DataFrame]:
+    requests = pd.DataFrame(
+        {"borrower_id": [9, 7, 8, 5], "decision_executed": ["refuse", "release", "refuse", "release"]}
+    )
+    reviews = pd.DataFrame(
+        {
+            "borrower_id": [7, 8, 9],
+            "review_id": [7, 8, 9],
+            "limit_assessed": [700.0, 800.0, 900.0],
+            "favoured": [True, False, True],
+        }
+    )
+    return requests, reviews
+
+
+def test_a_flat_book_says_itself_whom_the_lender_favoured_and_refused() -> None:
+    requests, reviews = undated_keys()
+    matrix = Matrix(reviews, np.zeros((3, 0), dtype=np.float32), ())
+    found = recorded(undated_book(), requests, matrix, np.array([7.0, 8.0, 9.0]), FAVOURED)
+    assert found.favoured is not None
+    assert found.refused is not None
+    assert found.favoured["favoured"].tolist() == [True, True, False, False], "by borrower, not by place"
+    assert found.favoured["limit_after"].tolist()[:3] == [900, 700, 800]
+    assert found.favoured["limit_score"].tolist()[:3] == [9, 7, 8]
+    assert found.refused.tolist() == [True, False, True, False]
+    assert not found.at_random.any()
+    without = recorded(undated_book(), requests[["borrower_id"]], matrix, np.zeros(3), FAVOURED)
+    assert without.refused is None
+
+
+def test_a_mapping_without_shares_takes_those_on_record() -> None:
+    requests, reviews = undated_keys()
+    calibration = np.array([True, True, False, False])
+    probability = np.array([0.1, 0.9])
+    cutoff = _share_cutoff(undated_book(), probability, requests[calibration])
+    assert cutoff == pytest.approx(0.5), "half of those who calibrate were refused"
+    scored = reviews.assign(limit_score=[1.0, 2.0, 3.0])
+    shown = _favoured_top_share(undated_book(), requests, scored, calibration)
+    assert shown["favoured"].tolist() == [True, True, True, False], "all of those who calibrate were favoured"

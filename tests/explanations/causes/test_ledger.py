@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from data.blocks import Processes
-from data.book import Book, open_book, write_part
+from data.book import Book, open_book
+from data.book_writer import write_part
 from data.limit_rules import recorded_slip, replayed_limits, rules_of, turns_of
 from data.mechanisms import CAUSES, MECHANISMS, SUBSETS, shapley_shares
 from data.months import to_days

@@ -13,6 +13,9 @@ from mlflow.exceptions import MlflowException
 
 from data.book import sha256
 from data.errors import CallError
+from features.matrix import Kind, Matrix
+from models.limit_model import LimitModel
+from models.release_model import ReleaseModel
 from training.home import REPORT, registered_name
 from training.registry import FINISHED
 from training.runs import LONGEST_PARAMETER, Run
@@ -28,7 +31,7 @@ WORK = ("run", "train limit", "train release", "train all", "explain")
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """What a run says of itself.
 
     Attributes:
@@ -65,6 +68,17 @@ def machine() -> dict[str, str]:
     return told
 
 
+def digests_of(
+    matrices: Mapping[Kind, Matrix], limit: LimitModel | None, release: ReleaseModel | None
+) -> dict[str, str]:
+    """Digests of matrices (by kind) and models, under the names by which `releasegap reproduce` compares them."""
+    models = {"limit": limit, "release": release}
+    return {
+        **{f"features at each {kind}": matrix.digest for kind, matrix in matrices.items()},
+        **{f"{kind} model": model.digest for kind, model in models.items() if model is not None},
+    }
+
+
 def record_digests(run: Run, digests: Mapping[str, str]) -> None:
     """Writes digests of results on a run, and what they were made with."""
     for name, digest in digests.items():
@@ -72,7 +86,7 @@ def record_digests(run: Run, digests: Mapping[str, str]) -> None:
     run.client.set_tag(run.run_id, MACHINE, json.dumps(machine(), sort_keys=True))
 
 
-def record_of(store: Store, run_id: str) -> Record:
+def record_of(store: Store, run_id: str) -> RunRecord:
     """What a run says of itself.
 
     Raises:
@@ -97,7 +111,7 @@ def record_of(store: Store, run_id: str) -> Record:
             f"run {run_id} has not ended well ({run.info.status}): there is nothing to compare with."
         )
     digests = {name.removeprefix(DIGEST): value for name, value in tags.items() if name.startswith(DIGEST)}
-    return Record(
+    return RunRecord(
         run_id=run_id,
         work=work,
         book=tags.get("book", "book"),
@@ -125,7 +139,7 @@ def _of_files(store: Store, run_id: str) -> dict[str, str]:
     return {"report": sha256(store.download(f"runs:/{run_id}/{REPORT}"))} if REPORT in kept else {}
 
 
-def models_of(store: Store, record: Record) -> dict[str, str]:
+def models_of(store: Store, record: RunRecord) -> dict[str, str]:
     """URIs of the registered models of that digest by kind, of a run that was made with models of others."""
     found: dict[str, str] = {}
     for kind in ("limit", "release"):

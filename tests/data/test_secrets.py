@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from data.redaction import streams_without_secrets, without_secrets
+from data.secrets import streams_without_secrets, without_secrets
 
 SECRET = st.text("abcXYZ019-_.~!$%+", min_size=6, max_size=20)
 
