@@ -26,6 +26,14 @@ BORROWERS = 1500
 
 # How long an example takes says nothing where several programs share two processors.
 hypothesis.settings.register_profile("suite", deadline=None)
+# For `make mutants`: the same examples for each mutant, and none is made smaller once it has told one.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile("suite")
 
 

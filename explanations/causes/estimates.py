@@ -38,6 +38,7 @@ class Neutral:
         competition: Competition index by month of history and region, with `first_month` as its first row.
         first_month: Month of history of the first row.
         income: Coefficients of log income (constant, log inferred income, log spending) where no payroll is seen.
+            Of a book that shows no payroll at all, those of the inferred income as it is.
         spending: Log of the usual spending on the platform, relative to income.
         usual: Median by feature of consumption that says how, not how much, is spent.
         surge: Median surge of spending by calendar month (1 to 12).
@@ -72,11 +73,14 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
         verified, proxy, spent = (
             np.log(column(name)) for name in ("income_verified", "income_proxy", "spend_avg_12m")
         )
+    if not np.isfinite(verified).any():  # no payroll is on show: the inferred income is all that there is
+        verified = proxy
     known = np.isfinite(verified) & np.isfinite(proxy) & np.isfinite(spent)
     income = _least_squares(np.column_stack([proxy[known], spent[known]]), verified[known])
     spending = float(np.median(spent[known] - verified[known])) if known.any() else 0.0
     read = assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
     log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
+    read[:, ~np.isfinite(read).any(axis=0)] = 0.0  # what no review tells is given no weight
     readable = np.isfinite(read).all(axis=1) & np.isfinite(log_assessed)
     calendar = reviews.keys["reviewed_on"].dt.month.to_numpy()
     surge = column("spend_surge_1m")

@@ -179,7 +179,7 @@ def by_stream(audit: pd.DataFrame, borrower_id: pd.Series, parameters: Explanati
                 "stream": stream,
                 "conflicts": len(of),
                 "removed": int(gone.sum()),
-                "share": float(gone.mean()) if len(of) else float("nan"),
+                "share": float(gone.mean()),
                 "low": float(low[0]),
                 "high": float(high[0]),
                 "days_stale": float(of["days_stale"].median()),

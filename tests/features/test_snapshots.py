@@ -15,7 +15,7 @@ from data.months import to_days
 from data.schema import STREAMS
 from features.catalogue import own_catalogue
 from features.readers import read_as_of
-from features.snapshots import snapshot
+from features.snapshots import readings, snapshot, taken
 from features.streams import read_streams
 
 READERS = ("release", "limit")
@@ -169,6 +169,41 @@ def test_a_review_sees_spending_as_of_the_first_of_its_month(visible, seen, book
     assert features_of(book, 1, "2024-06-01", "limit")["spend_avg_12m"] == seen
     assert features_of(book, 1, "2024-06-30", "limit")["spend_avg_12m"] == seen
     assert features_of(book, 1, "2024-06-30", "release")["spend_avg_12m"] == 700
+
+
+def test_a_stream_that_is_refreshed_is_read_as_of_that_day_and_no_other(book_of, parameters):
+    book = book_of(
+        consumption=[("2024-05-28", "2024-05-28", 500), ("2024-06-18", "2024-06-18", 900)],
+        device_social=[("2024-06-03", "2024-06-03", 1), ("2024-06-18", "2024-06-18", 5)],
+    )
+    streams, at, on = read_streams(book, 0), np.array([0]), days("2024-06-20")
+    as_usual, refreshed = (
+        snapshot(streams, at, on, "limit", parameters, today).features
+        for today in (None, {"consumption": on})
+    )
+    assert as_usual["spend_avg_12m"].tolist() == [500]
+    assert refreshed["spend_avg_12m"].tolist() == [700]
+    assert refreshed["device_count_90d"].tolist() == [1]
+
+
+def test_of_some_streams_alone_only_these_are_read(book_of, parameters):
+    streams, at, on = read_streams(book_of(), 0), np.array([0]), days("2024-06-20")
+    assert list(readings(streams, at, on, "release", parameters, of=("agency",))) == ["agency"]
+    assert list(readings(streams, at, on, "release", parameters)) == list(STREAMS)
+
+
+def test_some_snapshots_are_taken_by_their_places(memory_book, world, parameters):
+    streams, on = read_streams(memory_book(world(2)), 0), days("2024-03-01", "2024-06-20")
+    both = snapshot(streams, BOTH, on, "release", parameters)
+    second, first = (snapshot(streams, BOTH[[at]], on[[at]], "release", parameters) for at in (1, 0))
+    found = taken(both, np.array([1, 0, 1]))
+    for name, values in found.features.items():
+        np.testing.assert_array_equal(values[[0, 1]], [second.features[name][0], first.features[name][0]])
+        np.testing.assert_array_equal(values[0], values[2])
+    for name in ("balance", "balance_elsewhere", "limit", "income"):
+        expected = [getattr(one, name)[0] for one in (second, first, second)]
+        np.testing.assert_array_equal(getattr(found, name), expected)
+    assert len({*found.limit.tolist(), *found.income.tolist(), *found.balance.tolist()}) > 3
 
 
 def test_a_review_sees_devices_as_of_the_last_monday(book_of, features_of):

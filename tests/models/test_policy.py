@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataFault
+from data.schema import NO_CAP
 from features.matrix import Matrix
 from models.parameters import PolicyParameters
 from models.policy import REFUSED_BY, data_missing, decide, one_cutoff, policy_in_force
@@ -73,6 +74,30 @@ def test_of_several_broken_rules_the_first_is_named():
 @pytest.mark.parametrize("unknown", [(0, np.nan, 1, 0.2), (0, 1, np.nan, 0.2), (0, 1, 1, np.nan)])
 def test_a_value_that_a_cap_needs_and_nobody_knows_fails_safe(unknown):
     assert decided(unknown) == (True, "data_missing")
+
+
+def without_file(row: tuple[float, float, float, float], thin: float, **caps: float) -> str:
+    """What refuses one request of a borrower of whom the bureau has no file (thin: 1) or has one (0)."""
+    values = np.array([[*row, thin]], dtype=np.float32)
+    matrix = Matrix(pd.DataFrame(index=[0]), values, (*FEATURES, "thin_file"))
+    in_force = pd.DataFrame([NEUTRAL | caps])
+    requests = pd.DataFrame({"request_id": [1]})
+    result = decide(requests, matrix, np.array([0.01]), in_force, np.array([False]), PARAMETERS)
+    return str(result["refused_by"].iloc[0])
+
+
+def test_who_has_no_file_has_nothing_to_count_but_his_instalments_must_be_known():
+    no_counts = (0, np.nan, np.nan, 0.1)
+    assert without_file(no_counts, thin=1) == ""
+    assert without_file(no_counts, thin=0) == "data_missing"
+    assert without_file(no_counts, thin=np.nan) == "data_missing"
+    assert without_file((0, 0, 0, np.nan), thin=1) == "data_missing"
+
+
+def test_a_value_that_no_cap_limits_need_not_be_known():
+    unknown = (0, 0, 0, np.nan)
+    assert without_file(unknown, thin=0, cap_debt_service=NO_CAP) == ""
+    assert without_file(unknown, thin=0, cap_debt_service=NO_CAP / 2) == "data_missing"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +211,26 @@ def test_a_table_that_begins_in_any_month_is_looked_up_by_months_since_1970():
     for month, region in ((july - 1, 0), (july + 2, 0), (july, 2), (july, -1)):
         with pytest.raises(DataFault):
             table.in_force(np.array([month]), np.array([region]))
+    assert {name: values.shape for name, values in table.values.items()} == {"cutoff": (2, 2)}
+
+
+def test_a_gap_in_a_table_laid_out_is_named_by_its_month_region_and_requests():
+    table = laid_out(policy_table().iloc[:3].replace({"region": {1: 4}}), ["cutoff"])
+    july = 12 * (2025 - 1970) + 6
+    months, regions = np.array([july, july + 1, july + 1]), np.array([4, 0, 4])
+    assert table.in_force(months[:2], regions[:2])["cutoff"].tolist() == [0.10, 0.03]
+    with pytest.raises(DataFault, match=r"no row for 2025-08 in region 4, but 1 draw requests"):
+        table.in_force(months, regions)
+    with pytest.raises(DataFault, match=r"no row for 2025-09 in region 0, but 3 draw requests"):
+        table.in_force(np.array([[july + 2], [july + 1]]), np.array([0, 4]))
+
+
+def test_two_policies_for_one_month_and_region_are_refused():
+    requests = pd.DataFrame(
+        {"requested_on": pd.to_datetime(["2025-07-03"]), "region": np.array([0], dtype=np.int8)}
+    )
+    with pytest.raises(pd.errors.MergeError):
+        policy_in_force(requests, pd.concat([policy_table(), policy_table()]))
 
 
 def test_a_month_without_a_policy_is_named():
@@ -195,7 +240,7 @@ def test_a_month_without_a_policy_is_named():
             "region": np.array([0, 1], dtype=np.int8),
         }
     )
-    with pytest.raises(DataFault, match="no row for 2025-09 in region 1"):
+    with pytest.raises(DataFault, match="no row for 2025-09 in region 1, but 1 draw requests"):
         policy_in_force(requests, policy_table())
 
 

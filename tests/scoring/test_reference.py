@@ -45,6 +45,17 @@ def test_rows_are_taken_in_stretches_that_do_not_show(monkeypatch):
     np.testing.assert_array_equal(reference.contributions(values), whole)
 
 
+def test_trees_are_counted_in_batches_that_do_not_show(monkeypatch):
+    rng = np.random.default_rng(6)
+    model = fitted(rng, KINDS["binary, deep"], missing=True, trees=8)  # some trees have several bundles
+    values = drawn_values(rng, 101, 4, 0.3)
+    whole = patterns_of(model, values)
+    monkeypatch.setattr("explanations.kernel.contrast._BATCH_CELLS", 1)
+    in_batches = patterns_of(model, values)
+    for name, part in whole.items():
+        np.testing.assert_array_equal(in_batches[name], part, err_msg=name)
+
+
 def test_a_model_that_counts_zero_as_missing_is_refused():
     rng = np.random.default_rng(4)
     model = fitted(rng, {"zero_as_missing": True}, missing=True)

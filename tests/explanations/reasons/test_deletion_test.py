@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from explanations.explanation import Explanation
@@ -42,6 +44,54 @@ def test_all_refusals_go_where_the_named_features_alone_refuse(
     without = (found.given.code[:, 0] == -1).sum()
     assert unassessed > 0
     assert told["tested"] == told["of"] == len(explanation.conflicts) - unassessed - without
+
+
+def test_of_the_first_reason_alone_the_second_is_left_as_it_was(
+    reasoned: Reasoned, parameters: ExplanationParameters
+) -> None:
+    explanation, found, _ = reasoned
+    values, groups = conflict_values(explanation), found.groups
+    second = named_features(groups, found.given.code[:, 1:2])
+
+    def rule(repaired: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        changed = (repaired != values[rows]) & ~np.isnan(repaired)
+        return np.asarray(~(changed & second[rows]).any(axis=1))
+
+    told = deletion_test(explanation, found, refusing(rule), parameters)
+    assert told["first"]["share"] == 0
+    assert told["named"]["share"] > 0.5
+
+
+def test_nothing_is_tested_where_nothing_can_be(
+    reasoned: Reasoned, parameters: ExplanationParameters
+) -> None:
+    explanation, found, _ = reasoned
+    slips = explanation.conflicts.assign(refused_by="slip")
+    told = deletion_test(
+        replace(explanation, conflicts=slips), found, refusing(lambda values, rows: rows >= 0), parameters
+    )
+    assert told == {"tested": 0, "of": 0}
+
+
+def test_evenly_spread_refusals_are_tested_where_there_are_too_many(
+    reasoned: Reasoned, parameters: ExplanationParameters
+) -> None:
+    explanation, found, _ = reasoned
+    few = parameters.model_copy(
+        update={"reasons": parameters.reasons.model_copy(update={"tested": 10, "random_choices": 3})}
+    )
+    seen: list[NDArray[np.int64]] = []
+
+    def rule(repaired: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        seen.append(rows)
+        return np.full(len(rows), len(seen) % 2 == 0)  # of three choices at random the first and the last go
+
+    told = deletion_test(explanation, found, refusing(rule), few)
+    assert told["tested"] == 10 < told["of"]
+    assert len(seen) == 5
+    assert (told["named"]["share"], told["first"]["share"]) == (1, 0)
+    assert told["random"]["share"] == pytest.approx(2 / 3)
+    assert all((rows == seen[0]).all() for rows in seen)
 
 
 def test_what_is_not_named_is_left_as_it_was(reasoned: Reasoned, parameters: ExplanationParameters) -> None:

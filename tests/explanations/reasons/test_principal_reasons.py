@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from explanations.reasons.principal_reasons import (
     NONE,
     RULE_BREAKS,
     Found,
+    counted,
     find_reasons,
     groups_of,
+    reasons_table,
     with_reasons,
 )
 from features.catalogue import Catalogue, own_catalogue
@@ -194,6 +197,74 @@ def test_the_summary_counts_what_the_table_holds(reasoned: Reasoned) -> None:
         assert counts["first"] == ((borrowers["code"] == code) & (borrowers["rank"] == 1)).sum()
     assert told["without"] == len(explanation.conflicts) - borrowers["request_id"].nunique()
     assert sum(counts["first"] for counts in told["given"].values()) + told["without"] == told["conflicts"]
+
+
+def test_codes_are_counted_by_place_and_side() -> None:
+    rows = [
+        ("borrower", "R08", 1),
+        ("borrower", "R09", 2),
+        ("borrower", "R01", 3),
+        ("borrower", "R09", 1),
+        ("borrower", "R08", 2),
+        ("borrower", "R08", 1),
+        ("lender", "R18", 1),
+        ("lender", "C3", 2),
+        ("lender", "R18", 1),
+    ]
+    table = pd.DataFrame(rows, columns=["side", "code", "rank"]).astype(
+        {"side": "category", "code": "category"}
+    )
+    four: Any = SimpleNamespace(conflicts=range(4))
+    assert counted(table, four) == {
+        "codes": 3,
+        "conflicts": 4,
+        "without": 1,
+        "mean": 2.0,
+        "given": {
+            "R01": {"any": 1, "first": 0},
+            "R08": {"any": 3, "first": 2},
+            "R09": {"any": 2, "first": 1},
+        },
+        "lender": {"C3": 1, "R18": 2},
+    }
+    nobody = counted(table[table["side"] == "lender"], four)
+    assert (nobody["codes"], nobody["without"], nobody["mean"], nobody["given"]) == (0, 4, None, {})
+
+
+def test_the_table_tells_value_usual_and_the_first_reason_of_each(reasoned: Reasoned) -> None:
+    explanation, found, _ = reasoned
+    table = reasons_table(explanation, found, LEAST)
+    assert table["rank"].dtype == np.int8
+    assert set(table["side"]) == {"borrower", "lender"}
+    borrowers = table[(table["side"] == "borrower") & (table["feature"] != "")]
+    seen = explanation.release_features[explanation.release_features["cohort"] == "conflict"]
+    values = seen.set_index("request_id")
+    usual = dict(zip(found.groups.features, found.groups.usual, strict=True))
+    first = table[(table["side"] == "borrower") & (table["rank"] == 1)].set_index("request_id")
+    refused_by = explanation.conflicts.set_index("request_id")["refused_by"]
+    for row in borrowers.head(60).itertuples():
+        np.testing.assert_equal(row.value, np.float32(values.loc[row.request_id, row.feature]))
+        np.testing.assert_equal(row.usual, usual[row.feature])
+        assert row.first == first.loc[row.request_id, "code"]
+        assert row.first_feature == first.loc[row.request_id, "feature"]
+        assert row.refused_by == refused_by[row.request_id]
+        assert np.isnan(row.share)
+    lenders = table[table["side"] == "lender"]
+    shares = explanation.causes
+    assert shares is not None
+    cause = {code: name for name, code in LENDERS.items()}
+    for row in lenders.head(60).itertuples():
+        assert row.share == shares.set_index("request_id").loc[row.request_id, cause[str(row.code)]]
+        assert row.feature == ""
+        assert np.isnan([row.push, row.value, row.usual]).all()
+
+
+def test_a_book_without_causes_has_no_reasons_of_the_lenders(reasoned: Reasoned) -> None:
+    explanation, found, _ = reasoned
+    for causes in (None, explanation.causes.iloc[:0] if explanation.causes is not None else None):
+        table = with_reasons(dataclasses.replace(explanation, causes=causes), found, LEAST).reasons
+        assert table is not None
+        assert set(table["side"]) == {"borrower"}
 
 
 def test_at_most_four_reasons_in_a_row_of_ranks(reasoned: Reasoned) -> None:
