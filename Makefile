@@ -16,7 +16,7 @@ LOCK := uv pip compile pyproject.toml --group build --universal --python-version
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run ui bench faults test fuzz check format lock clean
+.PHONY: help run ui bench faults test fuzz mutants check format lock clean
 
 help: ## explain these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ test: $(VENV)/dev.stamp ## run the tests
 fuzz: $(VENV)/dev.stamp ## look for what readers of files choke on, ten minutes each (ARGS=MINUTES)
 	$(PY) -m tests.fuzzing $(ARGS)
 
+mutants: $(VENV)/dev.stamp ## change the code, see whether tests notice: hours (ARGS='policy --sample 100': minutes)
+	$(PY) -m tests.mutants $(ARGS)
+
 check: $(VENV)/dev.stamp ## lint, check the format and the types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -57,7 +60,7 @@ lock: ## write all lock files anew from pyproject.toml (needs uv; ARGS=--upgrade
 	$(LOCK) $(ARGS) --extra dask --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 clean: ## remove the installation and all caches; results in artifacts/ stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find data features models training explanations scoring stages commands tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
