@@ -22,6 +22,7 @@ from explanations.report.figures import write_figures
 from explanations.report.page import write_report
 from explanations.report.rule_sentences import rules_json
 from explanations.rules.surrogate import rules_read
+from explanations.sums import SUMS, require_unchanged, write_sums
 from features.catalogue import Catalogue, Feature
 from models.boosted import Origin, booster_of
 from models.calibration import Calibration
@@ -47,6 +48,13 @@ _WHERE_TOLD = (
 )
 RULES = "rules.json"
 BASELINE = "baseline.json"
+_DIAGNOSED = tuple(field.name for field in fields(Diagnostics))
+_CROSS_FITTED = tuple(field.name for field in fields(CrossFitting))
+_READ_AGAIN = (
+    *(SUMMARY, CATALOGUE, RULES, BASELINE),
+    *(f"{name}.parquet" for name in (*_ALWAYS, DETAILS, *_WHERE_TOLD, *_DIAGNOSED, *_CROSS_FITTED)),
+)
+"""What an explanation is read from; its models have digests of their own (`explained_models`)."""
 
 
 def write_explanation(
@@ -56,7 +64,7 @@ def write_explanation(
     folder: Path,
     cache_folder: Path | None = None,
 ) -> list[str]:
-    """Writes tables, models, summary, figures and report; the same explanation gives the same bytes.
+    """Writes tables, models, summary, figures, report and the digests of all; the same explanation, the same bytes.
 
     What all reports share is kept in the cache folder, if there is one.
 
@@ -108,7 +116,9 @@ def write_explanation(
         text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
         (folder / name).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     write_report(explanation, folder / REPORT, cache_folder)
-    return [path.name for path in write_figures(explanation, folder)]
+    figures = [path.name for path in write_figures(explanation, folder)]
+    write_sums(folder)
+    return figures
 
 
 def read_explanation(folder: Path) -> Explanation:
@@ -116,10 +126,13 @@ def read_explanation(folder: Path) -> Explanation:
 
     Raises:
         CallError: There is none, or another version of the workbench wrote it.
-        DataFault: One of its files cannot be read.
+        DataFault: One of its files has been changed, or cannot be read.
     """
     if not (folder / SUMMARY).is_file():
         raise CallError(f"{folder} holds no explanation (no {SUMMARY}); make one with `releasegap explain`.")
+    if not (folder / SUMS).is_file():
+        raise _other_version(folder, SUMS)
+    require_unchanged(folder, _READ_AGAIN)
     missing = [name for name in (*_ALWAYS, DETAILS) if not _table(folder, name).is_file()]
     if missing or not (folder / CATALOGUE).is_file():
         raise _other_version(folder, f"{missing[0]}.parquet" if missing else CATALOGUE)
@@ -128,10 +141,10 @@ def read_explanation(folder: Path) -> Explanation:
         features = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         tables = {name: _read(_table(folder, name)) for name in _ALWAYS}
         told: dict[str, Any] = _read_told(folder, _WHERE_TOLD)
-        diagnostics = _read_told(folder, [field.name for field in fields(Diagnostics)])
+        diagnostics = _read_told(folder, _DIAGNOSED)
         if diagnostics:
             told["diagnostics"] = Diagnostics(**diagnostics)
-        cross_fitting = _read_told(folder, [field.name for field in fields(CrossFitting)])
+        cross_fitting = _read_told(folder, _CROSS_FITTED)
         if cross_fitting:
             told["cross_fitting"] = CrossFitting(**cross_fitting)
         details = _read(_table(folder, DETAILS)).drop(columns="request_id")
@@ -151,7 +164,7 @@ def read_explanation(folder: Path) -> Explanation:
             calibration=Calibration(**summary["calibration"]),
             **parts,
         )
-    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise DataFault(
             f"{folder} cannot be read ({reason}); make it again with `releasegap explain`."

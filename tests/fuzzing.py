@@ -14,6 +14,7 @@ TARGETS = (
     "tests/data/test_event_fuzz.py",
     "tests/data/test_book_states.py",
     "tests/models/test_model_fuzz.py",
+    "tests/explanations/test_files_fuzz.py",
     "tests/test_parameters_fuzz.py",
 )
 ROUND = 10

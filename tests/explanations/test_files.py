@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,28 +16,25 @@ from data.errors import CallError, DataFault
 from explanations import files
 from explanations.explanation import Explanation
 from explanations.files import latest_explanation, read_explanation, write_explanation
+from explanations.sums import SUMS, write_sums
 
 
-@pytest.fixture
-def write(monkeypatch: pytest.MonkeyPatch) -> Callable[[Explanation, Path], Path]:
+def write(explanation: Explanation, folder: Path) -> Path:
     """Writes an explanation without its report and figures, which are tested elsewhere."""
-    monkeypatch.setattr(files, "write_report", lambda *given: None)
-    monkeypatch.setattr(files, "write_figures", lambda *given: [])
-
-    def written(explanation: Explanation, folder: Path) -> Path:
-        folder.mkdir(parents=True)
-        model = cast(Any, SimpleNamespace(text="a booster"))
-        details = explanation.conflicts.assign(review_id=explanation.conflicts["request_id"] + 1)
-        summary = explanation.summary | {
-            "calibration": {
-                "slope": explanation.calibration.slope,
-                "intercept": explanation.calibration.intercept,
-            }
+    folder.mkdir(parents=True)
+    model = cast(Any, SimpleNamespace(text="a booster"))
+    details = explanation.conflicts.assign(review_id=explanation.conflicts["request_id"] + 1)
+    summary = explanation.summary | {
+        "calibration": {
+            "slope": explanation.calibration.slope,
+            "intercept": explanation.calibration.intercept,
         }
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(files, "write_report", lambda *given: None)
+        patched.setattr(files, "write_figures", lambda *given: [])
         write_explanation(replace(explanation, conflicts=details, summary=summary), model, model, folder)
-        return folder
-
-    return written
+    return folder
 
 
 def same(read: object, written: object) -> None:
@@ -55,9 +51,7 @@ def same(read: object, written: object) -> None:
         assert read == written
 
 
-def test_what_was_written_is_read_again(
-    lettered: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
-) -> None:
+def test_what_was_written_is_read_again(lettered: Explanation, tmp_path: Path) -> None:
     read = read_explanation(write(lettered, tmp_path / "e"))
     for field in fields(Explanation):
         if field.name == "summary":
@@ -78,9 +72,7 @@ def test_what_was_written_is_read_again(
             same(getattr(read, field.name), getattr(lettered, field.name))
 
 
-def test_a_book_that_was_cross_fitted_is_read_again(
-    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
-) -> None:
+def test_a_book_that_was_cross_fitted_is_read_again(imported: Explanation, tmp_path: Path) -> None:
     read = read_explanation(write(imported, tmp_path / "e"))
     assert imported.cross_fitting is not None
     for name, table in vars(imported.cross_fitting).items():
@@ -88,7 +80,7 @@ def test_a_book_that_was_cross_fitted_is_read_again(
 
 
 def test_an_undated_explanation_is_read_again_with_nothing_where_it_had_nothing(
-    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
+    imported: Explanation, tmp_path: Path
 ) -> None:
     read = read_explanation(write(imported, tmp_path / "e"))
     assert repr(read.rules) == repr(imported.rules)
@@ -98,32 +90,36 @@ def test_an_undated_explanation_is_read_again_with_nothing_where_it_had_nothing(
 
 
 def test_a_folder_without_an_explanation_or_of_an_older_one_is_refused(
-    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
+    imported: Explanation, tmp_path: Path
 ) -> None:
     with pytest.raises(CallError, match=r"holds no explanation \(no summary.json\)"):
         read_explanation(tmp_path)
     folder = write(imported, tmp_path / "e")
     (folder / "conflict_details.parquet").unlink()
+    write_sums(folder)
     with pytest.raises(CallError, match=r"another version of the workbench \(no conflict_details.parquet\)"):
+        read_explanation(folder)
+    (folder / SUMS).unlink()
+    with pytest.raises(CallError, match=r"another version of the workbench \(no SHA256SUMS\)"):
         read_explanation(folder)
 
 
 def test_a_folder_whose_conflicts_lack_a_detail_is_of_another_version(
-    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
+    imported: Explanation, tmp_path: Path
 ) -> None:
     details = write(imported, tmp_path / "e") / "conflict_details.parquet"
     pd.read_parquet(details).drop(columns="limit_recorded").to_parquet(details)
+    write_sums(details.parent)
     with pytest.raises(
         CallError, match=r"no column limit_recorded in conflict_details.parquet\); make it again"
     ):
         read_explanation(tmp_path / "e")
 
 
-def test_a_damaged_file_is_a_fault_in_one_sentence(
-    imported: Explanation, write: Callable[[Explanation, Path], Path], tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_a_fault_in_one_sentence(imported: Explanation, tmp_path: Path) -> None:
     folder = write(imported, tmp_path / "e")
     (folder / "contrast.parquet").write_bytes(b"nothing")
+    write_sums(folder)
     with pytest.raises(DataFault, match=r"e cannot be read \(.*\); make it again"):
         read_explanation(folder)
 
