@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
+# As every call of the workbench has it, and here before a test imports LightGBM: threads that wait for one another in a
+# loop, on processors that other tests want, make a fit of a second last for minutes.
+os.environ["OMP_WAIT_POLICY"] = "passive"
+os.environ["GOMP_SPINCOUNT"] = "1000"
 
 import hypothesis
 import pytest
@@ -19,7 +24,7 @@ from data.cluster import Cluster, cluster
 from data.simulate import simulate_book
 from data.world import World
 from settings import Settings, resolved
-from tests.commands.calls import SMALL, answer, call
+from tests.commands.calls import CHECKED, SMALL, answer, call
 
 ROOT = Path(__file__).parents[1]
 BORROWERS = 1500
@@ -55,7 +60,37 @@ def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
 
 
 @pytest.fixture(scope="session")
-def main_job(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> dict[str, Any]:
+def quick_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """From here on new homes get a copy of a database that MLflow made once: its migrations take seconds each time."""
+    import mlflow.store.db.utils as mlflow_database
+
+    from training import tracking
+    from training.home import database, sqlite_uri
+    from training.runs import known_warnings_silenced
+
+    made = tmp_path_factory.mktemp("store") / "made.db"
+    with known_warnings_silenced():
+        engine = mlflow_database.create_sqlalchemy_engine_with_retry(sqlite_uri(made))
+        mlflow_database._initialize_tables(engine)
+        engine.dispose()
+    prepare = tracking._prepare_database
+
+    def copied(home: Path) -> None:
+        path = database(home)
+        if path.exists():
+            prepare(home)
+        else:
+            shutil.copyfile(made, path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tracking, "_prepare_database", copied)
+        yield
+
+
+@pytest.fixture(scope="session")
+def main_job(
+    tmp_path_factory: pytest.TempPathFactory, small_book: Book, quick_stores: None
+) -> dict[str, Any]:
     """What the main job answers, done once on the small book, and its `home`: to be read, nothing is trained there.
 
     `called` are the addresses to which it opened a connection, and `asked` the names that it looked up.
@@ -76,7 +111,7 @@ def main_job(tmp_path_factory: pytest.TempPathFactory, small_book: Book) -> dict
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(socket.socket, "connect", told_connect)
         patched.setattr(socket, "getaddrinfo", told_look_up)
-        said = answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL))
+        said = answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL, CHECKED))
     return said | {"home": home, "called": called, "asked": asked}
 
 

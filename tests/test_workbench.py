@@ -15,7 +15,7 @@ from data import targets
 from data.book import Book
 from data.mechanisms import CAUSES
 from explanations.explain import CONFLICT_COLUMNS, REFERENCE_COLUMNS
-from tests.commands.calls import CALL_WRONG, SMALL, WORK_WRONG, answer, call, refused
+from tests.commands.calls import CALL_WRONG, CHECKED, SMALL, WORK_WRONG, answer, call, refused
 from training.tracking import open_store
 
 
@@ -202,6 +202,7 @@ def test_the_same_work_in_another_home_gives_the_same_bytes(
             tmp_path / "again",
             "--json",
             *SMALL,
+            CHECKED,
         )
     )
     first, again = (

@@ -35,6 +35,7 @@ def vega_script(cache_folder: Path | None = None) -> str:
     return kept
 
 
+@cache
 def _bundled() -> str:
     bundle = vl_convert.javascript_bundle(_CALL).replace("</script", r"<\/script")
     return f'(function () {{\n"use strict";\n{bundle}\n}})();'

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _stores(quick_stores: None) -> None:
+    """All commands keep their work in some store."""
+
+
 @pytest.fixture(scope="module")
 def home(main_job: dict[str, Any]) -> Path:
     """The home in which the main job was done once; nothing is trained there."""

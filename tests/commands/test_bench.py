@@ -111,9 +111,18 @@ def test_the_time_of_a_run_is_that_of_one_that_leaves_a_report(
 ) -> None:
     mapping = settings.BESIDE.parent / "data" / "mappings" / "german_credit.yaml"
     table = real_data / "german_credit" / "german_credit.csv"
-    assert bench._wall_of_run(mapping, table) > 1
-    (tmp_path / "workbench.py").touch()
     monkeypatch.setattr(bench, "PROJECT", tmp_path)
+    program = tmp_path / "workbench.py"
+    program.write_text(
+        "import pathlib, sys, time\n"
+        "time.sleep(0.3)\n"
+        "if '--out' in sys.argv:\n"
+        "    out = pathlib.Path(sys.argv[sys.argv.index('--out') + 1])\n"
+        "    out.mkdir()\n"
+        "    (out / 'report.html').touch()\n"
+    )
+    assert 0.3 < bench._wall_of_run(mapping, table) < 30
+    program.write_text("")
     with pytest.raises(DataFault, match="left no report"):
         bench._wall_of_run(mapping, table)
 

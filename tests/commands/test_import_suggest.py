@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
 from tests.data.lenders import application_file, bureau_file
-
-# What the suggestion asks a human to decide: the currency, and what was known when the limit was set.
-TAIWAN = ("TWD", '["PAY_[456]", "BILL_AMT[456]", "PAY_AMT[456]", EDUCATION]')
-GERMAN = ("DEM", "[status, credit_history, purpose, savings, employment, property, housing, job, duration]")
 
 
 def decided(text: str, currency: str, limit: str) -> str:
@@ -34,18 +29,6 @@ def rates(ran: dict[str, object]) -> tuple[float, float]:
     """Bad rates of the conflicts and of the reference."""
     said = ran["bad_rates"]
     return said["conflict"]["rate"], said["reference"]["rate"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize(
-    ("name", "said", "most_of"), [("taiwan_default", TAIWAN, 3.0), ("german_credit", GERMAN, 1.5)]
-)
-def test_a_real_file_goes_from_its_suggestion_to_a_report(
-    real_data: Path, tmp_path: Path, name: str, said: tuple[str, str], most_of: float
-) -> None:
-    ran = through(real_data / name / f"{name}.csv", said, tmp_path)
-    assert rates(ran)[0] > most_of * rates(ran)[1]
-    assert ran["counts"]["conflicts"] > 0  # type: ignore[index]
-    assert (Path(str(ran["folder"])) / "report.html").is_file()
 
 
 def test_files_of_realistic_shape_go_from_their_suggestions_to_reports(tmp_path: Path) -> None:

@@ -22,13 +22,18 @@ def bundled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return f"{snippet}\r\n// </script> ≤ 3"
 
     monkeypatch.setattr(vl_convert, "javascript_bundle", bundle)
-    vega_script.cache_clear()
     yield made
+    forget()
+
+
+def forget() -> None:
+    """What this process keeps of bundles."""
     vega_script.cache_clear()
+    explanations.report.vega._bundled.cache_clear()
 
 
 def of_a_new_process(folder: Path | None) -> str:
-    vega_script.cache_clear()
+    forget()
     return vega_script(folder)
 
 
