@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 PROJECT = Path(__file__).resolve().parents[1]
+LEDGER_ROWS = 1_000_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -88,6 +89,8 @@ def measured(common: Common, sizes: tuple[int, ...], full: bool) -> tuple[list[M
         measures += _apart(_measured_dask, made)
     with console.step("What tracking costs"):
         measures += _apart(_measured_tracking)
+    with console.step("A decision ledger"):
+        measures += _apart(_measured_ledger, LEDGER_ROWS)
     with console.step("A public book"):
         public = _apart(_measured_public_book)
     absent = "The Taiwan book is left out: RELEASEGAP_REAL_DATA names no folder that holds it."
@@ -257,6 +260,33 @@ def _measured_tracking() -> list[Measurement]:
 
     with tempfile.TemporaryDirectory(prefix="releasegap-") as home:
         return cost_of_tracking(Path(home))
+
+
+def _measured_ledger(count: int) -> list[Measurement]:
+    """Processor seconds of so many decisions, appended at once and verified; the ledger must be found whole."""
+    import tempfile
+
+    from data.decision_ledger.appending import BLOCK_ROWS, appending
+    from data.decision_ledger.benchmark import made_up_rows
+    from data.decision_ledger.verifying import verify
+    from training.stopwatch import Stopwatch
+
+    rows = [made_up_rows(min(BLOCK_ROWS, count - first), first) for first in range(0, count, BLOCK_ROWS)]
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory(prefix="releasegap-") as folder:
+        ledger = Path(folder, "ledger")
+        with watch.stage("appended"), appending(ledger) as made:
+            for block in rows:
+                made.add(block)
+        with watch.stage("verified"):
+            verified, tampering = verify(ledger)
+            if list(tampering) or verified.head.rows != count:
+                raise DataFault(
+                    "A ledger that nobody has touched does not verify, so its time tells nothing."
+                )
+    return [
+        (f"{count:,} decisions {what}", seconds, "CPU s", "≤ 10") for what, seconds in watch.processor.items()
+    ]
 
 
 def _measured_public_book() -> list[Measurement]:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,13 @@ def test_two_workers_of_a_cluster_are_measured_against_one() -> None:
     assert (unit, target) == ("of one", "≥ 0.8")
 
 
+def test_a_ledger_is_measured_that_was_found_whole() -> None:
+    appended, verified = bench._measured_ledger(70_000)
+    assert (appended[0], verified[0]) == ("70,000 decisions appended", "70,000 decisions verified")
+    assert min(appended[1], verified[1]) > 0
+    assert {measure[2:] for measure in (appended, verified)} == {("CPU s", "≤ 10")}
+
+
 def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -83,11 +91,12 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
         "_measured_million": [("million", 60.0, "CPU s", "≤ 100")],
         "_measured_dask": [("workers", 0.9, "of one", "≥ 0.8")],
         "_measured_tracking": [("fixed", 4.0, "CPU s", "≤ 6")],
+        "_measured_ledger": [("ledger", 5.0, "CPU s", "≤ 10")],
         "_measured_public_book": [],
     }
 
-    def apart(work: Callable[..., object], *of: Settings) -> object:
-        seconds = float(of[0].simulation.borrowers) if of else 0.0
+    def apart(work: Callable[..., object], *of: Any) -> object:
+        seconds = float(of[0].simulation.borrowers) if of and isinstance(of[0], Settings) else 0.0
         job = [("job", seconds, "CPU s", None)], seconds
         return given.get(work.__name__, job)
 
@@ -101,6 +110,7 @@ def test_growth_is_told_where_two_sizes_are_measured_and_an_absent_book_is_noted
         "all stages, 1,000 / 200 borrowers",
         "workers",
         "fixed",
+        "ledger",
     ]
     assert measures[4][1:] == (5.0, "times", "≤ 10.5")
     assert [note.partition(" ")[0] for note in notes] == ["No", "The"]

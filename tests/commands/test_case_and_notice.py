@@ -14,6 +14,7 @@ from data.simulate import simulate_book
 from explanations.files import read_explanation
 from explanations.report.notice import notice_html
 from explanations.report.words import LANGUAGES
+from explanations.sums import write_sums
 from settings import Settings
 from tests.commands.calls import CALL_WRONG, WORK_WRONG, answer, call, refused
 
@@ -39,6 +40,8 @@ def test_one_case_gets_the_page_that_the_report_would_show(
     bare = tmp_path / "bare"
     shutil.copytree(folder, bare)
     (bare / "timelines.parquet").unlink()
+    refused(call("case", request, "--from", bare, "--home", home), WORK_WRONG, "timelines.parquet is gone")
+    write_sums(bare)
     told = answer(call("case", request, "--from", bare, "--home", tmp_path / "h", "--json"))
     assert told["timeline"] is False
     told = answer(call("case", request, "--from", bare, "--book", small_book.path, "--home", home, "--json"))
@@ -127,6 +130,7 @@ def test_a_letter_is_written_in_the_language_and_name_that_the_call_says(
     assert "counter 3" in (tmp_path / "l.html").read_text(encoding="utf-8")
     refused(call(*words, "--date", "31.1.2026"), CALL_WRONG, "'31.1.2026' is no date")
     (source / "reasons.parquet").unlink()
+    write_sums(source)
     refused(call(*words), CALL_WRONG, "no reasons.parquet")
 
 
@@ -145,6 +149,7 @@ def test_what_would_help_is_looked_for_where_the_report_has_not(
         page = (tmp_path / "letter.html").read_bytes()
 
         recourse[recourse["request_id"] != request].to_parquet(source / "recourse.parquet")
+        write_sums(source)
         # The models and parameters are those of the explanation, whatever the call says.
         assert answer(call(*here, "--set", "explanations.recourse.amount_steps=2"))["conditions"] is True
         assert (tmp_path / "letter.html").read_bytes() == letter
@@ -156,6 +161,7 @@ def test_what_would_help_is_looked_for_where_the_report_has_not(
         assert answer(without)["conditions"] is False
         assert f"Nobody looked for what would help request {request}" in without.stderr
         recourse.to_parquet(source / "recourse.parquet")
+        write_sums(source)
 
 
 def test_a_model_that_is_not_the_explained_one_is_refused(
@@ -164,6 +170,7 @@ def test_a_model_that_is_not_the_explained_one_is_refused(
     source = copied(folder, tmp_path / "e")
     recourse = pd.read_parquet(source / "recourse.parquet")
     recourse.iloc[:0].to_parquet(source / "recourse.parquet")
+    write_sums(source)
     request = int(recourse["request_id"].iloc[0])
     (source / "limit_model.txt").write_bytes((source / "limit_model.txt").read_bytes()[:-1])
     result = call("notice", request, "--from", source, "--book", small_book.path, "--home", home)
