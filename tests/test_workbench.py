@@ -220,7 +220,7 @@ def test_explain_takes_the_latest_models_of_the_book_and_says_the_same(
     done: dict[str, Any], folder: Path, home: Path, small_book: Book, tmp_path: Path
 ) -> None:
     explained = answer(
-        call("explain", "--book", small_book.path, "--home", home, "--out", tmp_path / "e", "--json")
+        call("explain", "--book", small_book.path, "--home", home, "--out", tmp_path / "e", "--json", *SMALL)
     )
     models = done["models"]
     assert isinstance(models, dict)

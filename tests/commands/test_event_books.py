@@ -52,7 +52,7 @@ def test_its_explanation_is_the_same_but_for_what_only_a_simulator_knows(
     )
     for name, book in (("simulated", small_book), ("imported", imported)):
         to = ("--home", tmp_path, "--out", tmp_path / name, "--json")
-        answer(call("explain", "--book", book.path, *to, *models))
+        answer(call("explain", "--book", book.path, *to, *models, *SMALL))
     for table in SAME:
         was, now = ((tmp_path / name / f"{table}.parquet").read_bytes() for name in ("simulated", "imported"))
         assert was == now, table

@@ -10,7 +10,7 @@ from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
 def test_the_scorecard_is_resumed_by_book_and_says_the_same(tmp_path: Path) -> None:
     home = tmp_path / "home"
     words = ["scorecard", "--seeds", 1, "--first-seed", 5, "--scenarios", "baseline, baseline"]
-    words += ["--borrowers", 800, "--out", tmp_path, "--home", home, "--json", "--refits", 1, *SMALL]
+    words += ["--borrowers", 600, "--out", tmp_path, "--home", home, "--json", "--refits", 1, *SMALL]
     first = answer(call(*words))["scorecard"]
     books = sorted((tmp_path / "books").iterdir())
     assert len(books) == 3, "as two fits decide it, and the null change"

@@ -62,8 +62,8 @@ def label_fill(page: Page) -> str:
     return str(page.evaluate(script))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+# Colours do not depend on the language, nor names and roles on the colours; a look at the whole report takes 20 s.
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh")])
 def test_axe_finds_nothing_serious_in_the_report(opened: Open, scheme: str, language: str) -> None:
     page = opened(scheme=scheme, language=language)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
