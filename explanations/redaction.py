@@ -12,20 +12,24 @@ from explanations.explanation import Explanation
 from features.catalogue import Catalogue
 from models.policy import CAPS, NO_FILE, OVERDUE
 
-SUMS = ("amount", "limit_before", "limit_after", "limit_recorded")
-"""Columns of conflicts that are sums of money."""
+DIGITS = {"amount": 1, "limit_before": 2, "limit_after": 2, "limit_recorded": 2}
+"""Columns of conflicts that are sums of money, and digits that are told; a raise of 15 % needs two to be seen."""
 STEP = 0.1
 """To whole steps of this the models' pushes are rounded (log-odds, log of the currency: a tenth is some 10 %)."""
 
 
 def redacted(explanation: Explanation) -> Explanation:
-    """The explanation with a case's figures in bands: sums, PDs and features by their first digit, dates by month.
+    """The explanation with a case's figures in bands: by their first digit, sums by `DIGITS`, dates by month.
 
     Pushes are rounded, too, and still add up to the outputs that are shown. Of what could be done only whether anything
     helps is kept: its figures are the borrower's own. Ids give way to names (see `explanations.pseudonyms`).
     """
     conflicts, timelines = explanation.conflicts, explanation.timelines
-    banded = {name: first_digit(conflicts[name].to_numpy(np.float64)) for name in SUMS if name in conflicts}
+    banded = {
+        name: by_digits(conflicts[name].to_numpy(np.float64), digits)
+        for name, digits in DIGITS.items()
+        if name in conflicts
+    }
     told = conflicts.assign(
         **banded,
         pd=_beyond(conflicts["pd"].to_numpy(np.float64), conflicts["cutoff"].to_numpy(np.float64)),
@@ -47,15 +51,15 @@ def redacted(explanation: Explanation) -> Explanation:
         else timelines.assign(
             since=_month(timelines["since"]),
             on=_month(timelines["on"]),
-            days=first_digit(timelines["days"].to_numpy(np.float64)).astype(np.int64),
+            days=by_digits(timelines["days"].to_numpy(np.float64)).astype(np.int64),
         ),
     )
 
 
-def first_digit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values rounded to their first digit: 18,233 to 20,000, 0.0314 to 0.03; zeros and missing ones stay."""
+def by_digits(values: NDArray[np.float64], digits: int = 1) -> NDArray[np.float64]:
+    """Values rounded to so many digits: 18,233 to 20,000, 0.0314 to 0.03; zeros and missing ones stay."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.floor(np.log10(np.abs(values)))
+        size = np.floor(np.log10(np.abs(values))) - (digits - 1)
     known = np.isfinite(size)
     unit = np.power(10.0, np.where(known, size, 0.0))
     return np.where(known, np.round(values / unit) * unit, values)
@@ -63,7 +67,7 @@ def first_digit(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _beyond(values: NDArray[np.float64], line: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values by their first digit that stay on their side of a line, which the verdict rests on."""
-    told = first_digit(values)
+    told = by_digits(values)
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.power(10.0, np.floor(np.log10(np.abs(values))))
     told = np.where((values > line) & ~(told > line), np.ceil(values / unit) * unit, told)
@@ -75,7 +79,7 @@ def _banded(table: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     told = {
         feature.name: np.full(len(table), np.nan)
         if feature.levels
-        else first_digit(table[feature.name].to_numpy(np.float64))
+        else by_digits(table[feature.name].to_numpy(np.float64))
         for feature in catalogue.features
         if feature.name in table and feature.name not in (*CAPS.values(), NO_FILE, OVERDUE)
     }
