@@ -42,6 +42,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_store_is_left_chosen() -> Iterator[None]:
+    """MLflow writes the store that it is pointed at into the environment, and later tests would find it chosen."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before, "use training.tracking.point_at"
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return resolved(None, [])

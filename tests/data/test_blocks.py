@@ -366,7 +366,8 @@ def test_who_still_writes_when_the_work_is_given_up_leaves_nothing(tmp_path: Pat
         return late
 
     with ThreadPoolExecutor(1) as pool:
-        assert isinstance(given_up(pool).exception(), CallError | FileNotFoundError)
+        # Its folder is gone, or is going: then even one that is there can be in the way of the next moment.
+        assert isinstance(given_up(pool).exception(), CallError | FileNotFoundError | FileExistsError)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -169,3 +169,15 @@ def test_names_that_are_claimed_or_of_another_stem_are_no_orphans(tmp_path: Path
     mine.held.close()
     clear(tmp_path, "name")
     assert names(tmp_path) == sorted(["name.lock", others.lock.name])
+
+
+def test_a_lock_that_another_has_cleared_meanwhile_is_held_by_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    for _ in range(3):
+        claim(folder, "name").held.close()
+    first = orphans(folder, "name")
+    next(first).let_go()
+    clear(folder, "name")  # while `first` has seen the names of the others
+    assert list(first) == []
+    assert names(folder) == []

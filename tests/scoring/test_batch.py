@@ -16,6 +16,7 @@ from settings import Settings
 from tests.commands.calls import CALL_WRONG, WORK_WRONG, answer, call, refused
 from tests.scoring.conftest import Done
 from training.home import database, sqlite_uri
+from training.tracking import point_at
 
 REASONS = [f"reason_{rank}" for rank in range(1, 5)]
 
@@ -35,7 +36,7 @@ def files(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.fixture(scope="module")
 def served(done: Done, rows: pd.DataFrame) -> pd.DataFrame:
     """What the served model says of the rows."""
-    mlflow.set_tracking_uri(sqlite_uri(database(done.home)))
+    point_at(sqlite_uri(database(done.home)))
     said = mlflow.pyfunc.load_model(done.models["decision"]).predict(rows)
     return pd.DataFrame(said)
 

@@ -27,6 +27,7 @@ from settings import Settings
 from tests.scoring.conftest import QUIET, Done
 from tests.served import DIRECT, served
 from training.home import database, sqlite_uri
+from training.tracking import point_at
 
 REASONS = [f"reason_{rank}" for rank in range(1, 5)]
 ALONE = """
@@ -76,7 +77,7 @@ def decided(done: Done, rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def model(done: Done) -> Any:
-    mlflow.set_tracking_uri(done.store.uri)
+    point_at(done.store.uri)
     return mlflow.pyfunc.load_model(done.models["decision"])
 
 
