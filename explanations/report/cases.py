@@ -61,6 +61,8 @@ def cases_data(explanation: Explanation) -> dict[str, Any]:
         "trials": trials_of(explanation, shown, phrases),
         "timeline": timeline_of(explanation, shown, phrases),
     }
+    causes = explanation.causes
+    shares = None if causes is None else _of(causes, shown["request_id"])[list(CAUSES)].to_numpy(np.float64)
     cases = []
     called = case_names(explanation, shown["request_id"])
     for place, conflict in enumerate(shown.to_dict("records")):
@@ -74,8 +76,8 @@ def cases_data(explanation: Explanation) -> dict[str, Any]:
             "output": [_rounded(parts[model].output[place]) for model in MODELS],
             "ends": [_level(model, parts[model].output[place], currency) for model in MODELS],
         }
-        if explanation.causes is not None:
-            case |= _causes(explanation.causes, conflict["request_id"], phrases)
+        if shares is not None:
+            case |= _causes(shares[place], phrases)
         cases.append(case | {name: story[place] for name, story in stories.items() if story is not None})
     return {
         "features": [phrases.place(label_of(catalogue[name])) for name in features],
@@ -188,13 +190,12 @@ def _facts(conflict: Row, currency: str, phrases: Phrases) -> dict[str, Any]:
     }
 
 
-def _causes(causes: pd.DataFrame, request: object, phrases: Phrases) -> dict[str, Any]:
-    row = causes.loc[causes["request_id"] == request, list(CAUSES)].iloc[0].to_numpy(np.float64)
+def _causes(shares: NDArray[np.float64], phrases: Phrases) -> dict[str, Any]:
     # Shares that close are as good as equal, and the case is found by each of these causes.
-    largest = sorted(np.flatnonzero(row >= row.max() - _TIE), key=lambda place: -row[place])
+    largest = sorted(np.flatnonzero(shares >= shares.max() - _TIE), key=lambda place: -shares[place])
     return {
         "cause": [phrases.place(say(f"cause.{CAUSES[place]}")) for place in largest],
-        "causes": phrases.place(case_causes(causes, request)),
+        "causes": phrases.place(case_causes(shares)),
     }
 
 

@@ -161,16 +161,19 @@ def segments(conflicts: pd.DataFrame) -> Iterator[tuple[Text, NDArray[np.bool_]]
         yield say(f"causes.limit_{third}"), np.ceil(3 * rank / len(conflicts)) == place + 1
 
 
-def case_causes(causes: pd.DataFrame, request: object) -> Text:
-    """The causes of one conflict in a sentence, largest first; what is below 5 % in one sum, so that all add up."""
-    row = causes[causes["request_id"] == request].iloc[0]
-    ordered = sorted(CAUSES, key=lambda name: (-abs(float(row[name])), CAUSES.index(name)))
+def case_causes(shares: NDArray[np.float64]) -> Text:
+    """The causes of one conflict in a sentence, largest first; what is below 5 % in one sum, so that all add up.
+
+    Args:
+        shares: Share of each of `CAUSES`.
+    """
+    by_name = {name: float(value) for name, value in zip(CAUSES, shares, strict=True)}
     parts = [
-        say("causes.part", cause=say(f"cause.{name}"), share=share(float(row[name]), digits=0))
-        for name in ordered
-        if abs(float(row[name])) >= _LEAST_TOLD
+        say("causes.part", cause=say(f"cause.{name}"), share=share(value, digits=0))
+        for name, value in sorted(by_name.items(), key=lambda item: -abs(item[1]))
+        if abs(value) >= _LEAST_TOLD
     ]
-    small = sum(float(row[name]) for name in CAUSES if abs(float(row[name])) < _LEAST_TOLD)
+    small = sum(value for value in by_name.values() if abs(value) < _LEAST_TOLD)
     if round(100 * small):
         parts.append(say("causes.others", share=share(small, digits=0)))
     return say("causes.case", causes=joined(parts))

@@ -109,7 +109,7 @@ def _outline(shown: Distribution, cohort: str) -> alt.Chart:
     """A cohort's shares at the left edge of each bin, and once more at the last right edge."""
     shares = [float(record[cohort]) for record in shown.records]
     steps = zip(shown.edges, [*shares, shares[-1]], strict=True)
-    return alt.Chart(alt.InlineData(values=[{"low": low, "share": value} for low, value in steps]))
+    return alt.Chart(alt.InlineData(values=tuple({"low": low, "share": value} for low, value in steps)))
 
 
 def _median_lines(shown: Distribution) -> alt.Chart:

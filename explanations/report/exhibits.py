@@ -92,8 +92,11 @@ def spoken(records: Sequence[Record], language: Language) -> list[dict[str, Any]
 
 
 def inline(records: Sequence[Record], language: Language, name: str | None = None) -> alt.InlineData:
-    """Records as a chart's data, each `Text` in the one language."""
-    return alt.InlineData(values=spoken(records, language), name=name or alt.Undefined)
+    """Records as a chart's data, each `Text` in the one language.
+
+    As a tuple: a list Altair would copy, record by record, several times for every layer of the chart.
+    """
+    return alt.InlineData(values=tuple(spoken(records, language)), name=name or alt.Undefined)
 
 
 def in_lines(label: Text) -> Text:
