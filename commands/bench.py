@@ -36,7 +36,7 @@ def bench(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the table; the home by default.")
     ] = None,
 ) -> None:
-    """Measurement speed and memory as ratios in one run: the contrast, the main job, training, scores."""
+    """Measure speed and memory as ratios in one run: the contrast, the main job, training, scores."""
     from data.atomic import whole_file
     from training.measurements import as_markdown, earlier_values, rows_of
 
