@@ -114,7 +114,8 @@ def write_part(
     the values alone, and a part is whole or not there: it may be written again, even by two processes at once.
 
     Raises:
-        CallError: `folder` is not there: this process sees another file system than the one that made it.
+        CallError: `folder` is not there: this process sees another file system than the one that made it, or the
+            work has been given up.
     """
     arrays = [_arrow(columns[name], kind) for name, kind in table.columns.items()]
     rows = pa.Table.from_arrays(arrays, schema=table.arrow_schema())
@@ -122,7 +123,8 @@ def write_part(
     try:
         for within in reversed(Path(part).parents[:-1]):
             (folder / within).mkdir(exist_ok=True)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, FileExistsError) as error:
+        # The latter of a folder that another removes in this moment: it is there when made, and gone when looked at.
         raise CallError(
             f"{folder} is not there for all workers: let them share the file system of the book."
         ) from error

@@ -123,14 +123,12 @@ def _own(entry: os.DirEntry[str]) -> bool:
 
 def _held(lock: Path) -> sqlite3.Connection | None:
     """The lock on a file that is there; None where another process holds it, or the file has gone meanwhile."""
+    address = f"{lock.absolute().as_uri()}?mode=rw"
     with suppress(sqlite3.Error):
-        held = sqlite3.connect(
-            f"{lock.absolute().as_uri()}?mode=rw", timeout=0, uri=True, isolation_level=None
-        )
+        held = sqlite3.connect(address, timeout=0, uri=True, isolation_level=None)
         with suppress(sqlite3.Error):
-            held.execute(
-                "PRAGMA journal_mode=OFF"
-            )  # nothing is written, and no journal is to be left beside it
+            # Nothing is written, and no journal is to be left beside it.
+            held.execute("PRAGMA journal_mode=OFF")
             held.execute("BEGIN EXCLUSIVE")
             if lock.exists():
                 return held

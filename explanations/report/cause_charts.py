@@ -165,7 +165,7 @@ def case_causes(shares: NDArray[np.float64]) -> Text:
     """The causes of one conflict in a sentence, largest first; what is below 5 % in one sum, so that all add up.
 
     Args:
-        shares: Share of each of `CAUSES`.
+        shares: Share of each of `CAUSES`, in their order.
     """
     by_name = {name: float(value) for name, value in zip(CAUSES, shares, strict=True)}
     parts = [

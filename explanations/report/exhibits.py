@@ -94,7 +94,7 @@ def spoken(records: Sequence[Record], language: Language) -> list[dict[str, Any]
 def inline(records: Sequence[Record], language: Language, name: str | None = None) -> alt.InlineData:
     """Records as a chart's data, each `Text` in the one language.
 
-    As a tuple: a list Altair would copy, record by record, several times for every layer of the chart.
+    As a tuple: a list Altair would copy, record by record, for every layer of the chart.
     """
     return alt.InlineData(values=tuple(spoken(records, language)), name=name or alt.Undefined)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data import atomic
+from data import atomic, lock
 from data.atomic import whole_file, whole_folder
 from data.lock import claim, clear, orphans, own_temporaries
 
@@ -171,13 +172,15 @@ def test_names_that_are_claimed_or_of_another_stem_are_no_orphans(tmp_path: Path
     assert names(tmp_path) == sorted(["name.lock", others.lock.name])
 
 
-def test_a_lock_that_another_has_cleared_meanwhile_is_held_by_nobody(tmp_path: Path) -> None:
-    folder = tmp_path / "ledger"
-    folder.mkdir()
-    for _ in range(3):
-        claim(folder, "name").held.close()
-    first = orphans(folder, "name")
-    next(first).let_go()
-    clear(folder, "name")  # while `first` has seen the names of the others
-    assert list(first) == []
-    assert names(folder) == []
+def test_a_lock_that_another_clears_in_the_same_moment_is_held_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(tmp_path, "name").held.close()
+
+    def cleared_after_the_look(entry: os.DirEntry[str]) -> bool:
+        os.unlink(entry)
+        return True
+
+    monkeypatch.setattr(lock, "_own", cleared_after_the_look)
+    assert list(orphans(tmp_path, "name")) == []
+    assert names(tmp_path) == []

@@ -32,18 +32,11 @@ HOSTILE = '</script><img src=x onerror="hacked=1">\'"`${hacked=1} <!-- {{7*7}} &
 ATTENDED = "a[href], button, input, select, summary, [tabindex='0']"
 
 
-CONTRAST = "color-contrast"  # axe's rule
-
-
-def findings(page: Page, rules: tuple[str, ...] = (), at: str | None = None) -> list[tuple[str, str, str]]:
-    """What axe-core finds serious or critical: the rule, the element, and what is wrong with it.
-
-    Of these rules, or of all; on the whole page, or at one element.
-    """
+def findings(page: Page) -> list[tuple[str, str, str]]:
+    """What axe-core finds serious or critical: the rule, the element, and what is wrong with it."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
-    found = Axe().run(page, at, options).response["violations"]
+    found = Axe().run(page).response["violations"]
     return [
         (one["id"], node["html"][:200], node["failureSummary"])
         for one in found
@@ -69,14 +62,12 @@ def label_fill(page: Page) -> str:
     return str(page.evaluate(script))
 
 
-# Colours do not depend on the language, nor names and roles on the colours.
-@pytest.mark.parametrize(("scheme", "language", "rules"), [("light", "en", ()), ("dark", "zh", (CONTRAST,))])
-def test_axe_finds_nothing_serious_in_the_report(
-    opened: Open, scheme: str, language: str, rules: tuple[str, ...]
-) -> None:
+# Colours do not depend on the language, nor names and roles on the colours; a look at the whole report takes 20 s.
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh")])
+def test_axe_finds_nothing_serious_in_the_report(opened: Open, scheme: str, language: str) -> None:
     page = opened(scheme=scheme, language=language)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    assert findings(page, rules) == []
+    assert findings(page) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -94,7 +85,7 @@ def test_axe_finds_nothing_serious_in_a_case_and_in_a_letter(
 def test_axe_would_find_a_fault(opened: Open) -> None:
     page = opened()
     page.evaluate("document.querySelector('.lead').style.color = '#dddddd'")
-    assert [rule for rule, *_ in findings(page, at=".lead")] == [CONTRAST]
+    assert [rule for rule, *_ in findings(page)] == ["color-contrast"]
 
 
 def test_the_system_decides_on_light_or_dark_until_the_switch_does(opened: Open) -> None:

@@ -208,6 +208,15 @@ def test_figures_add_up_and_the_frontier_meets_them(lender: Lender) -> None:
     assert table["conflicts"].is_monotonic_decreasing
 
 
+def test_a_change_of_requests_is_a_whole_number(lender: Lender) -> None:
+    before = decided(lender.scored, lender.policy)
+    after = decided(lender.scored, replace(lender.policy, cutoff_factor=1.5))
+    for rows in range(len(before) - 20, len(before)):
+        change = differences(before.head(rows), after.head(rows), lender.by, 0.95)["released"]["change"]
+        assert change > 0
+        assert change.is_integer()
+
+
 def test_a_point_is_beaten_by_more_gain_at_no_more_cost() -> None:
     cost = np.array([1.0, 2.0, 2.0, 3.0, 3.0, 4.0])
     gain = np.array([5.0, 5.0, 7.0, 6.0, 9.0, 9.0])
