@@ -179,8 +179,8 @@ def _measured_job(settings: Settings) -> tuple[list[Measurement], float]:
                 cards = stages.model_cards(book, *fitted, judged, settings, console)
                 with stages.decision_files(scored, console) as decision:
                     log_models(tracked, book, judged, limit, release, decision, cards)
-            with stage("explain, causes"):
-                explanation = stages.explain(scored, judged, console, workers)
+            with stage("explain, causes"), stages.refits_begun(scored) as refits:
+                explanation = stages.explain(scored, judged, refits, console, workers)
             with stage("report"):
                 (folder / "report").mkdir()
                 write_explanation(explanation, limit, release, folder / "report")

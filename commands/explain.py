@@ -53,6 +53,7 @@ def explain(
         scored = stages.scored_book(taken, requests, reviews, limit, release, settings)
         judged = stages.judge(taken, requests, reviews, scored.limit_score, scored.margin, release, settings)
         tracked.log_metrics(metrics(judged.performance))
-        explanation = stages.explain(scored, judged, console, workers)
+        with stages.refits_begun(scored) as refits:
+            explanation = stages.explain(scored, judged, refits, console, workers)
         tracked.log_models_used(tuple(uris.values()))
         finish(explanation, limit, release, out, tracked, store, uris, common.home, console)

@@ -1,4 +1,4 @@
-"""The models of a book fitted, judged and logged with their runs: what `run` and `train` share."""
+"""The models of a book fitted and judged, and logged with their runs: what `run` and `train` share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from settings import Settings, flat
 from stages import ScoredBook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from data.book import Book
@@ -31,18 +32,24 @@ class Fits:
     """The models of a book that were fitted; None where one was not asked for.
 
     Attributes:
+        requests: What the release model was fitted on.
+        reviews: What the limit model was fitted on.
         limit: The limit model.
         release: The release model.
         scored: The book as both score it.
         judged: How well they do.
-        uris: Under which they are registered, and with both the decision model.
+        runs: Of each fit.
+        curves: The loss of each after each tree.
     """
 
+    requests: Matrix | None
+    reviews: Matrix | None
     limit: LimitModel | None
     release: ReleaseModel | None
     scored: ScoredBook | None
     judged: Judged
-    uris: dict[str, str]
+    runs: Mapping[ModelKind, Run]
+    curves: Mapping[ModelKind, Sequence[float]]
 
 
 def fit_models(
@@ -55,13 +62,10 @@ def fit_models(
     console: Console,
     grow: Grow,
 ) -> Fits:
-    """Fits, judges, logs and registers the models of the matrices that are given.
+    """Fits and judges the models of the matrices that are given.
 
-    Of two models each fit has a run of its own under that of the command, which keeps its model, its figures and the
-    loss after each tree; of one, the command's run does.
+    Of two models each fit has a run of its own under that of the command; of one, the command's run is its own.
     """
-    from training.registry import log_models, registering
-
     parameters = flat(settings, book)
     digest = features_digest(book, parameters)
 
@@ -87,9 +91,25 @@ def fit_models(
         assert limit_score is not None
         assert margin is not None
         scored = stages.ScoredBook(book, requests, reviews, limit, release, limit_score, margin, settings)
-    cards = stages.model_cards(book, requests, reviews, limit, release, scored, judged, settings, console)
-    with stages.decision_files(scored, console) as decision, registering(store):
-        uris = log_models(tracked, book, judged, limit, release, decision, cards, runs)
-    for kind, run in runs.items():
-        run.log_steps(f"{kind}.early_stopping", curves[kind])
-    return Fits(limit, release, scored, judged, uris)
+    return Fits(requests, reviews, limit, release, scored, judged, runs, curves)
+
+
+def log_fits(
+    store: Store, tracked: Run, book: Book, fits: Fits, settings: Settings, console: Console
+) -> dict[str, str]:
+    """Logs and registers the models that were fitted, with their cards, and with both the decision model.
+
+    The run of a fit keeps its model, its figures and the loss after each tree.
+
+    Returns:
+        The URIs under which they are registered.
+    """
+    from training.registry import log_models, registering
+
+    fitted = (fits.requests, fits.reviews, fits.limit, fits.release, fits.scored)
+    cards = stages.model_cards(book, *fitted, fits.judged, settings, console)
+    with stages.decision_files(fits.scored, console) as decision, registering(store):
+        uris = log_models(tracked, book, fits.judged, fits.limit, fits.release, decision, cards, fits.runs)
+    for kind, run in fits.runs.items():
+        run.log_steps(f"{kind}.early_stopping", fits.curves[kind])
+    return uris

@@ -19,7 +19,7 @@ from commandline import (
     SchedulerOption,
     SeedOption,
 )
-from commands.fits import fit_models
+from commands.fits import fit_models, log_fits
 from commands.tracked import features_digest, finish, stage_run, store_of
 from data.errors import CallError
 from settings import flat, settings_of, simulation_changes
@@ -81,13 +81,15 @@ def run(
             workers.rest()  # the fits want the memory
             both = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
             scored = both.scored
-            made: dict[Kind, Matrix] = {"request": requests, "review": reviews}
-            record_digests(tracked, digests_of(made, both.limit, both.release))
             assert scored is not None
-            with stage_run(store, taken, "explain", parameters, digest) as stage:
-                explanation = stages.explain(scored, both.judged, console, workers)
-                stage.log_metrics(finding_metrics(explanation))
-                stage.log_models_used((both.uris["limit"], both.uris["release"]))
+            with stages.refits_begun(scored) as refits:  # they go on while models are logged
+                uris = log_fits(store, tracked, taken, both, settings, console)
+                made: dict[Kind, Matrix] = {"request": requests, "review": reviews}
+                record_digests(tracked, digests_of(made, both.limit, both.release))
+                with stage_run(store, taken, "explain", parameters, digest) as stage:
+                    explanation = stages.explain(scored, both.judged, refits, console, workers)
+                    stage.log_metrics(finding_metrics(explanation))
+                    stage.log_models_used((uris["limit"], uris["release"]))
             finish(
                 explanation,
                 scored.limit,
@@ -95,7 +97,7 @@ def run(
                 out,
                 tracked,
                 store,
-                both.uris,
+                uris,
                 common.home,
                 console,
             )

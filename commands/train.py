@@ -8,7 +8,7 @@ import typer
 
 import stages
 from commandline import BookOption, Common, DistributedOption, EngineOption, SchedulerOption
-from commands.fits import fit_models
+from commands.fits import fit_models, log_fits
 from commands.tracked import features_digest, metrics, store_of
 from settings import flat, settings_of
 
@@ -46,8 +46,9 @@ def train(
             )
             requests, reviews = made.get("request"), made.get("review")
             fitted = fit_models(store, tracked, taken, requests, reviews, settings, console, grow)
+            uris = log_fits(store, tracked, taken, fitted, settings, console)
             record_digests(tracked, digests_of(made, fitted.limit, fitted.release))
-    uris, found = fitted.uris, metrics(fitted.judged.performance)
+    found = metrics(fitted.judged.performance)
     console.result(
         f"{headline(found, taken.manifest.rows['borrowers'])}\nModels: {', '.join(uris.values())}\n"
         f"Run: {tracked.run_id} in {store.place}",

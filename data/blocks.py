@@ -114,7 +114,8 @@ class KeptProcesses:
     def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
         """See `Engine`."""
         processes = min(self.most, len(blocks) // self.blocks_each)
-        if processes <= 1:
+        # Those that are there already cost nothing.
+        if processes <= 1 and (self._pool is None or len(blocks) <= 1):
             yield from map(work, blocks)
             return
         if self._pool is None or self._started < processes:

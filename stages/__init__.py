@@ -14,6 +14,7 @@ from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
 from stages.readiness import notes_of
 from stages.recorded import not_yet_recorded, recorded_decisions, require_decisions
+from stages.refits import Refits, refits_begun
 from stages.reproducing import book_again, made_again, settings_as_run
 from stages.scored_book import ScoredBook, require_conflicts_of_models, scored_book
 from stages.truth import group_contributions, true_conflicts_of
@@ -22,6 +23,7 @@ from stages.whatif import changes_of, what_if
 
 __all__ = [
     "Monitored",
+    "Refits",
     "ScoredBook",
     "about_limits",
     "ask_for_limits",
@@ -52,6 +54,7 @@ __all__ = [
     "notes_of",
     "open_verified",
     "recorded_decisions",
+    "refits_begun",
     "refuse_foreign_explanation",
     "require_conflicts_of_models",
     "require_decisions",

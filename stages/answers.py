@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from commandline import Console
 from settings import Settings
-from stages.models import as_fitted
+from stages.refits import Refits, finished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -31,9 +29,9 @@ if TYPE_CHECKING:
 def add_reasons(
     explanation: Explanation,
     book: Book,
-    requests: Matrix,
     conflicts: pd.DataFrame,
     release: ReleaseModel,
+    refits: Refits,
     settings: Settings,
     console: Console,
 ) -> Explanation:
@@ -58,55 +56,12 @@ def add_reasons(
         told = replace(told, summary=told.summary | {"refused_for": kinds})
     if found is None:
         return told
-    with console.step("Testing the reasons", parameters.reasons.refits) as move:
+    with console.step("Testing the reasons", len(refits)) as move:
         tested = {
             "deletion": deletion_test(told, found, refusals, parameters),
-            "stability": reason_stability(
-                told, found, refusals, _refits(book, requests, release, settings, move), parameters
-            ),
+            "stability": reason_stability(told, found, refusals, finished(refits, move), parameters),
         }
     return replace(told, summary=told.summary | {"reasons": told.summary["reasons"] | tested})
-
-
-def _refits(
-    book: Book, requests: Matrix, release: ReleaseModel, settings: Settings, move: Callable[[int], None]
-) -> Iterator[ReleaseModel]:
-    """The release model fitted again on its book as its card says, with other seeds, on so many requests at most.
-
-    None where it was fitted on another book, and none for a seed with which nothing can be fitted.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from data.errors import DataFault
-    from data.sampling import spread_places
-    from features.matrix import Matrix
-    from models.threads import processors
-    from training.fitting import grown_on_one_thread
-    from training.from_book import fit_release_on
-
-    parameters = settings.explanations.reasons
-    if release.origin.book_digest != book.digest or not parameters.refits:
-        return
-    if len(requests.values) > parameters.refit_rows:
-        at = spread_places(len(requests.values), parameters.refit_rows)
-        keys = requests.keys.iloc[at].reset_index(drop=True)
-        requests = Matrix(keys, requests.values[at], requests.features)
-    as_told = as_fitted(settings.training, None, release)
-    first = as_told.seed + 1
-
-    def refit(seed: int) -> ReleaseModel | None:
-        training = as_told.model_copy(update={"seed": seed})
-        try:
-            return fit_release_on(book, requests, training, settings.models, grow=grown_on_one_thread)
-        except DataFault:
-            return None
-
-    # Each fit takes one thread, so as many as there are processors go side by side.
-    with ThreadPoolExecutor(min(processors(), parameters.refits)) as pool:
-        for done, found in enumerate(pool.map(refit, range(first, first + parameters.refits)), 1):
-            move(done)
-            if found is not None:
-                yield found
 
 
 def add_recourse(

@@ -20,6 +20,7 @@ from stages.causes import audit_lag, ledger_of, split_causes
 from stages.control import control
 from stages.cross_fitting import add_cross_fitting
 from stages.monitoring import baseline_of
+from stages.refits import Refits
 from stages.scored_book import ScoredBook
 from stages.truth import checked_causes
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
     from training.from_book import Judged
 
 
-def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine | None = None) -> Explanation:
+def explain(
+    both: ScoredBook,
+    judged: Judged,
+    refits: Refits,
+    console: Console,
+    engine: Engine | None = None,
+) -> Explanation:
     """Conflicts, contrast, causes and all that the report tells."""
     from dataclasses import replace
 
@@ -89,7 +96,7 @@ def explain(both: ScoredBook, judged: Judged, console: Console, engine: Engine |
             told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
         told = with_rules(told, settings.explanations)
         told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
-        told = add_reasons(told, book, requests, decided[members.conflict], release, settings, console)
+        told = add_reasons(told, book, decided[members.conflict], release, refits, settings, console)
         if audit is not None:
             offers = offers_of(requests.keys)
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)

@@ -13,6 +13,7 @@ from settings import Settings, resolved
 from stages.books import matrices, open_verified, simulate
 from stages.explaining import explain
 from stages.models import fit_limit, fit_release, judge, way_to_grow
+from stages.refits import refits_begun
 from stages.scored_book import scored_book
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def made_again(
     assert release is not None
     scored = scored_book(book, requests, reviews, limit, release, settings)
     judged = judge(book, requests, reviews, scored.limit_score, scored.margin, release, settings)
-    explanation = explain(scored, judged, console, engine)
+    with refits_begun(scored) as refits:
+        explanation = explain(scored, judged, refits, console, engine)
     with tempfile.TemporaryDirectory() as folder, console.step("Writing the report again"):
         write_explanation(explanation, limit, release, Path(folder))
         digests["report"] = sha256(Path(folder) / REPORT)

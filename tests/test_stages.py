@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from features.matrix import Matrix, whole_matrices
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from settings import Settings, resolved
+from training.fitting import Grown, Task
 from training.periods import first_month_of_reviews
 
 FAST = ["training.limit.rounds=40", "training.release.rounds=40"]
@@ -102,7 +105,7 @@ def test_the_limit_is_explained_against_the_reviews_of_the_periods_alone(
     release = stages.fit_release(small_book, requests, shorter, QUIET)
     scored = stages.scored_book(small_book, requests, reviews, limit, release, shorter)
     judged = stages.judge(small_book, requests, reviews, scored.limit_score, scored.margin, release, shorter)
-    made = stages.explain(scored, judged, QUIET)
+    made = stages.explain(scored, judged, (), QUIET)
     within = reviews.keys["month"].between(1, 22).to_numpy()
     assert not within.all()
     np.testing.assert_allclose(made.limit_contributions["base"], scored.limit_score[within].mean(), atol=1e-9)
@@ -117,3 +120,50 @@ def test_reviews_reach_back_as_far_as_one_may_favour_a_request_that_is_judged(
 ) -> None:
     periods = settings.training.periods.model_copy(update={"calibration_until": calibration_until})
     assert first_month_of_reviews(periods, window_days) == month
+
+
+@pytest.fixture(scope="module")
+def scored(
+    small_book: Book,
+    fast: Settings,
+    everything: tuple[Matrix, ...],
+    models: tuple[LimitModel, ReleaseModel],
+) -> stages.ScoredBook:
+    return stages.scored_book(small_book, *everything, *models, fast)
+
+
+def test_refits_are_the_release_model_with_other_seeds(scored: stages.ScoredBook, fast: Settings) -> None:
+    with stages.refits_begun(scored) as begun:
+        found = [fit.result() for fit in begun]
+    assert len(found) == fast.explanations.reasons.refits == 3
+    for seed, model in enumerate(found, start=fast.training.seed + 1):
+        other = resolved(None, [*FAST, f"training.seed={seed}"])
+        expected = stages.fit_release(scored.book, scored.requests, other, QUIET)
+        assert model is not None
+        assert model.text == expected.text
+
+
+def test_refits_that_nobody_waits_for_are_given_up(
+    scored: stages.ScoredBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_one = Event()
+
+    def endless(task: Task) -> Grown:
+        begun_one.set()
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            task.progress(1, 2, 0.5)
+        raise AssertionError("nobody gave it up")
+
+    monkeypatch.setattr("training.fitting.grown_on_one_thread", endless)
+    with stages.refits_begun(scored) as begun:
+        assert begun_one.wait(60)
+    for fit in begun:
+        assert fit.cancelled() or not isinstance(fit.exception(), AssertionError)
+
+
+def test_a_model_of_another_book_is_not_fitted_again(scored: stages.ScoredBook) -> None:
+    origin = replace(scored.release.origin, book_digest="0" * 64)
+    foreign = replace(scored, release=replace(scored.release, origin=origin))
+    with stages.refits_begun(foreign) as begun:
+        assert not begun

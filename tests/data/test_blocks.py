@@ -124,6 +124,17 @@ def test_kept_processes_do_map_after_map_and_are_started_once() -> None:
     assert len(first | again) <= 2
 
 
+def test_processes_that_are_there_take_few_blocks_too() -> None:
+    here = os.getpid()
+    with KeptProcesses(2, blocks_each=4) as engine:
+        assert set(engine.map_blocks(own_number, range(7))) == {here}
+        assert here not in engine.map_blocks(own_number, range(8))
+        assert here not in engine.map_blocks(own_number, range(2))
+        assert set(engine.map_blocks(own_number, range(1))) == {here}
+        engine.rest()
+        assert set(engine.map_blocks(own_number, range(2))) == {here}
+
+
 def test_a_fault_in_a_kept_process_comes_back_and_the_next_map_is_done() -> None:
     with KeptProcesses(2) as engine:
         with pytest.raises(DataFault, match=r"^Block 2 is damaged"):
@@ -231,7 +242,8 @@ def explained(tmp_path_factory: pytest.TempPathFactory, book: Book) -> Explained
     scored = stages.scored_book(book, requests, reviews, limit, release, settings)
     judged = stages.judge(book, requests, reviews, scored.limit_score, scored.margin, release, settings)
     folder = tmp_path_factory.mktemp("here")
-    write_explanation(stages.explain(scored, judged, quiet), limit, release, folder)
+    with stages.refits_begun(scored) as refits:
+        write_explanation(stages.explain(scored, judged, refits, quiet), limit, release, folder)
     return Explained(folder, scored, judged)
 
 
@@ -250,7 +262,8 @@ def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
     engine: Engine, explained: Explained, tmp_path: Path
 ) -> None:
     scored = explained.scored
-    made = stages.explain(scored, explained.judged, Console(quiet=True), engine)
+    with stages.refits_begun(scored) as refits:
+        made = stages.explain(scored, explained.judged, refits, Console(quiet=True), engine)
     out = tmp_path / "there"
     out.mkdir()
     write_explanation(made, scored.limit, scored.release, out)
