@@ -41,9 +41,17 @@
     return rows ? { datasets: rows } : {};
   }
 
+  // Charts are drawn when they come near the screen, the others once the page has been open for a while and nothing else
+  // is to do, all that are left before the page is printed.
+  const undrawn = new Set();
+  const ABOVE_ITS_HEIGHT = 30; // px; axis and legend of most charts
+  const QUIET = 2000; // ms
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+
   async function draw(place) {
+    if (!undrawn.delete(place)) return;
+    approached.unobserve(place);
     const name = place.dataset.chart;
-    views.get(name)?.finalize();
     const options = {
       actions: false, renderer: "svg", config: page.config, tooltip: showTip,
       // The page's policy allows neither code made from text nor further styles.
@@ -51,6 +59,37 @@
     };
     const { view } = await window.vegaEmbed(place, { ...page.charts[name][language()], ...datasets(name) }, options);
     views.set(name, view);
+    place.style.minHeight = "";
+  }
+
+  // Leaves a place empty and as high as its chart is or will be, so that nothing below it moves when it is drawn.
+  function empty(place) {
+    const name = place.dataset.chart;
+    const height = views.has(name) ? place.offsetHeight : (page.charts[name][language()].height ?? 0) + ABOVE_ITS_HEIGHT;
+    views.get(name)?.finalize();
+    views.delete(name);
+    place.replaceChildren();
+    place.style.minHeight = `${height}px`;
+    undrawn.add(place);
+    approached.observe(place);
+  }
+
+  const isNear = (place) => {
+    const { top, bottom } = place.getBoundingClientRect();
+    return bottom > -innerHeight && top < 2 * innerHeight;
+  };
+  const drawAll = (places) => Promise.all(places.map(draw));
+
+  const approached = new IntersectionObserver(
+    (entries) => drawAll(entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target)),
+    { root: document, rootMargin: "100% 0px" }, // a root of its own, since frames know no margin without
+  );
+
+  async function drawRest() {
+    const [next] = undrawn;
+    if (!next) return;
+    await draw(next);
+    whenIdle(drawRest);
   }
 
   const cases = page.cases && casesOf(page, language, fillCase);
@@ -72,9 +111,12 @@
       button.setAttribute("aria-pressed", String(button.dataset.setLanguage === tongue));
     }
     tip.hidden = true;
-    await Promise.all(all("[data-chart]").map(draw));
+    const places = all("[data-chart]");
+    places.forEach(empty);
     await cases?.speak();
+    await drawAll(places.filter(isNear));
     root.dataset.drawn = tongue;
+    setTimeout(() => whenIdle(drawRest), QUIET);
   }
 
   function dress(scheme) {
@@ -84,8 +126,10 @@
     }
   }
 
-  function goTo(id) {
+  async function goTo(id) {
     const place = document.getElementById(id);
+    // What stands above it has its height before, and does not push it away.
+    await drawAll([...undrawn].filter((chart) => chart.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING));
     place.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth" });
     (place.matches("section") ? place.querySelector("h1, h2") : place).focus({ preventScroll: true });
   }
@@ -123,6 +167,8 @@
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") tip.hidden = true;
   });
+
+  addEventListener("beforeprint", () => drawAll([...undrawn]));
 
   dress("auto");
   speak((navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en");

@@ -24,6 +24,9 @@ OFFLINE = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # No pages of the browser's own beside each that is opened; the others of these ask a network.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,MediaRouter,OptimizationHints,HttpsUpgrades,"
+    "NetworkTimeServiceQuerying,PreconnectToSearch",
 )
 
 

@@ -17,7 +17,7 @@ from explanations.recourse.trials import COLUMNS
 from explanations.report.case_page import case_html
 from explanations.report.notice import notice_html
 from explanations.report.quantities import limit_effect, money, push
-from tests.explanations.report.pages import DRAWN, Open
+from tests.explanations.report.pages import DRAWN, Open, drawn_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,7 +43,7 @@ def found(page: Page) -> str:
 
 
 def drawn(page: Page, model: str) -> list[str]:
-    return page.locator(f"[data-chart='waterfall-{model}'] svg text").all_text_contents()
+    return drawn_text(page, f"waterfall-{model}")
 
 
 @pytest.mark.parametrize("width", [600, 1400])

@@ -23,7 +23,7 @@ from explanations.whatif.result import WhatIf
 from features.catalogue import Catalogue, own_catalogue
 from tests.explanations.comparison.compared import comparison
 from tests.explanations.monitored import every_kind, monitored
-from tests.explanations.report.pages import DRAWN, Open
+from tests.explanations.report.pages import DRAWN, Open, draw_all
 from tests.explanations.whatif.made import made_whatif
 
 ATTACKS = (
@@ -130,6 +130,7 @@ def test_nothing_of_hostile_data_runs_loads_or_links(
         assert "default-src 'none'" in str(policy.first.get_attribute("content"))
         assert policy.count() == 1
         for _ in range(2):
+            draw_all(page)
             assert "window.hacked" in page.inner_text("body")  # shown, as the text that it is
             assert page.locator(FOREIGN).count() == 0
             assert page.locator("a:not([href^='#']), [xlink\\:href]").count() == 0

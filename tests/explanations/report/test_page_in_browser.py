@@ -9,10 +9,10 @@ import pytest
 
 from explanations.explanation import Explanation
 from explanations.report.page import write_report
-from tests.explanations.report.pages import DRAWN
+from tests.explanations.report.pages import DRAWN, draw, draw_all, drawn_text
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Frame, Page
+    from playwright.sync_api import Browser, Page
 
 
 pytestmark = pytest.mark.browser
@@ -34,10 +34,6 @@ def opened(browser: Browser, width: int, complaints: list[str]) -> Page:
     return page
 
 
-def drawn_text(frame: Page | Frame, chart: str) -> str:
-    return " ".join(frame.locator(f"[data-chart='{chart}'] svg text").all_text_contents())
-
-
 @pytest.mark.parametrize("width", [600, 1400])
 def test_both_languages_are_drawn_without_a_complaint_at_each_width(
     browser: Browser, report: Path, width: int
@@ -46,15 +42,14 @@ def test_both_languages_are_drawn_without_a_complaint_at_each_width(
     page = opened(browser, width, complaints)
     page.goto(report.as_uri())
     page.wait_for_selector(DRAWN.format("en"))
-    charts = page.locator("[data-chart]").count()
-    assert page.locator("[data-chart] svg").count() == charts
-    assert "mean push toward refusal" in drawn_text(page, "conflict-map")
+    draw_all(page)
+    assert "mean push toward refusal" in " ".join(drawn_text(page, "conflict-map"))
     assert page.locator(".answer .zh").first.is_hidden()
 
     page.click("[data-set-language='zh']")
     page.wait_for_selector(DRAWN.format("zh"))
-    assert page.locator("[data-chart] svg").count() == charts
-    assert "推向拒绝的平均力度" in drawn_text(page, "conflict-map")
+    draw_all(page)
+    assert "推向拒绝的平均力度" in " ".join(drawn_text(page, "conflict-map"))
     assert page.title() == "为什么额度升了，放款却被拒"
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     assert page.locator(".answer .en").first.is_hidden()
@@ -67,10 +62,57 @@ def test_both_languages_are_drawn_without_a_complaint_at_each_width(
     page.close()
 
 
+def test_charts_are_drawn_when_one_comes_near_and_the_others_after_a_while(
+    browser: Browser, report: Path
+) -> None:
+    page = opened(browser, 1400, [])
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    charts = page.locator("[data-chart]").count()
+    assert page.locator("[data-chart] svg").count() < 5 < charts
+    draw(page, "accuracy")
+    assert page.locator("[data-chart='months'] svg").count() == 0, "what was passed by is not drawn"
+    page.wait_for_function(
+        "charts => document.querySelectorAll('[data-chart] svg').length === charts", arg=charts
+    )
+    page.close()
+
+
+@pytest.mark.parametrize("width", [600, 1400])
+def test_a_link_leads_to_its_section_before_the_charts_on_the_way_are_drawn(
+    browser: Browser, report: Path, width: int
+) -> None:
+    page = opened(browser, width, [])
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    assert page.locator("[data-chart] svg").count() < 5
+    page.click("[data-goto='fairness']")
+    page.wait_for_function("() => document.activeElement.closest('section')?.id === 'fairness'")
+    page.evaluate("() => new Promise((done) => addEventListener('scrollend', done, { once: true }))")
+    top = "document.getElementById('fairness').getBoundingClientRect().top"
+    there = page.evaluate(top)
+    assert 0 <= there < 200
+    draw_all(page)
+    assert page.evaluate(top) == there
+    page.close()
+
+
+def test_paper_gets_the_charts_that_nobody_came_near(browser: Browser, report: Path) -> None:
+    page = opened(browser, 1400, [])
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    assert page.locator("[data-chart] svg").count() < 5
+    printed = page.pdf()
+    draw_all(page)
+    assert len(printed) == pytest.approx(len(page.pdf()), rel=0.001)
+    page.close()
+
+
 def test_pointing_at_a_feature_tells_its_definition_and_figures(browser: Browser, report: Path) -> None:
     page = opened(browser, 1000, [])
     page.goto(report.as_uri())
     page.wait_for_selector(DRAWN.format("en"))
+    draw(page, "conflict-map")
     # The points' own labels for screen readers tell which is which.
     point = page.locator("[data-chart='conflict-map'] path[aria-label*='Credit enquiries, 3 months']").first
     point.hover()
@@ -101,7 +143,7 @@ def test_the_page_works_in_a_sandboxed_frame_from_a_blob(browser: Browser, repor
     frame = page.frames[1]
     frame.click("[data-set-language='zh']")
     frame.wait_for_selector(DRAWN.format("zh"))
-    assert "推向拒绝" in drawn_text(frame, "contrast")
+    assert "推向拒绝" in " ".join(drawn_text(frame, "contrast"))
     frame.click("[data-goto='models']")
     frame.wait_for_function(
         "() => { const top = document.getElementById('models').getBoundingClientRect().top;"

@@ -25,7 +25,7 @@ from commands.tracked import keep
 from explanations.explanation import Explanation
 from explanations.files import write_explanation
 from explanations.report.words import say
-from tests.explanations.report.pages import DRAWN
+from tests.explanations.report.pages import DRAWN, draw_all
 from tests.served import DIRECT
 
 if TYPE_CHECKING:
@@ -140,13 +140,14 @@ def test_the_printed_link_shows_the_report_in_its_frame(
     assert box is not None
     assert least < box["width"] < most
     assert page.get_by_role("heading", name="run simulated").is_visible(), "the link opened another run"
-    charts = frame.locator("[data-chart]").count()
-    assert charts > 10
-    assert frame.locator("[data-chart] svg").count() == charts
+    inside = page.locator(FRAME).element_handle().content_frame()
+    assert inside is not None
+    assert frame.locator("[data-chart]").count() > 10
+    draw_all(inside)
     shot(page, f"report-en-{window}")
     frame.locator("[data-set-language='zh']").click()
     frame.locator(DRAWN.format("zh")).wait_for()
-    assert frame.locator("[data-chart] svg").count() == charts
+    draw_all(inside)
     drawn = frame.locator("[data-chart='conflict-map'] svg text").all_text_contents()
     assert "推向拒绝的平均力度" in " ".join(drawn)
     assert frame.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth"), (
