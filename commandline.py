@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import functools
-import gc
 import inspect
 import json
 import os
@@ -23,6 +21,7 @@ import typer
 from typer.exceptions import TyperException
 
 from data.errors import CallError, DataFault
+from data.garbage import collect_seldom
 from data.secrets import streams_without_secrets, without_secrets
 
 DEFAULT_HOME = Path("artifacts")
@@ -185,7 +184,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             # a moment (some ten microseconds) before they sleep, since waking them costs more than a small step.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-            _collect_seldom()
+            collect_seldom()
             # A scheduler's stop is an interruption, too: nothing may be left half-written.
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -205,17 +204,6 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         return ended
 
     return made
-
-
-def _collect_seldom() -> None:
-    """Sets the collector of cyclic garbage to a program that imports much, makes large arrays, and ends.
-
-    With Python's own thresholds it looks through all that was imported again and again, and once more at
-    the end: two seconds of a run, for garbage of next to no size. Looking after every ten thousand objects still
-    takes 1.5 of 22 seconds.
-    """
-    gc.set_threshold(100_000)
-    atexit.register(gc.freeze)
 
 
 @contextmanager

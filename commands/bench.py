@@ -16,6 +16,7 @@ import stages
 from commandline import BorrowersOption, Common, Console
 from commands.tracked import store_of
 from data.errors import DataFault
+from data.garbage import collect_seldom
 from settings import Settings, settings_of, simulation_changes
 
 if TYPE_CHECKING:
@@ -102,12 +103,13 @@ def _apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _forget_store) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _as_a_command) as pool:
         return pool.submit(work, *given, **named).result()
 
 
-def _forget_store() -> None:
-    """What is done to be measured goes to a store of its own, whatever the user chose for his runs."""
+def _as_a_command() -> None:
+    """Has a process work as a command does, but on a store of its own, whatever the user chose for his runs."""
+    collect_seldom()
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
         os.environ.pop(name, None)
 

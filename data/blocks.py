@@ -20,6 +20,7 @@ from typing import Annotated, Any, Protocol, Self, TypeVar
 from pydantic import Field
 
 from data.errors import CallError
+from data.garbage import collect_seldom
 from data.parameters import Parameters
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ class KeptProcesses:
         if self._pool is None or self._started < processes:
             self.rest()
             context = multiprocessing.get_context("spawn")
-            self._pool, self._started = ProcessPoolExecutor(processes, context, _end_with_parent), processes
+            self._pool, self._started = ProcessPoolExecutor(processes, context, _like_its_parent), processes
         self._maps += 1
         sent = Path(self._folder.name, str(self._maps))
         # Read by each process once, since it may hold models, and not sent with each block.
@@ -143,8 +144,9 @@ class KeptProcesses:
             self._pool = None
 
 
-def _end_with_parent() -> None:
-    """Has a process end with its parent, however that ends; an interruption of both is the parent's to tell."""
+def _like_its_parent() -> None:
+    """Has a process work as its parent does and end with it, however that ends; of an interruption the parent tells."""
+    collect_seldom()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -157,8 +159,8 @@ def _end_with_parent() -> None:
 
 
 def _begin(work: Callable[[Any], Any]) -> None:
-    """Gives a process its work; it ends with its parent."""
-    _end_with_parent()
+    """Gives a process its work."""
+    _like_its_parent()
     _Given.take(work)
 
 

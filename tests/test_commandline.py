@@ -36,7 +36,7 @@ def test_a_command_looks_for_cyclic_garbage_seldom_and_leaves_none_to_look_throu
         seen.append(gc.get_threshold()[0])
 
     assert CliRunner().invoke(app, ["--quiet"]).exit_code == 0
-    assert seen == [10_000]
+    assert seen == [100_000]
     assert at_the_end == [gc.freeze]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -40,6 +41,11 @@ def killed_once(work: Callable[[Any], Any], flag: Path, block: Any) -> Any:
 def other_version(distribution: str) -> str:
     """One of its own in every process."""
     return str(os.getpid())
+
+
+def garbage_threshold(block: Any) -> int:
+    """After how many new objects the process looks for cyclic garbage."""
+    return gc.get_threshold()[0]
 
 
 def own_number(block: Any) -> int:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,15 @@ from data.world import World
 from explanations.files import write_explanation
 from features.matrix import Kind, whole_matrix
 from settings import Settings, resolved
-from tests.data.sent_work import killed, killed_once, other_version, own_number, refused, waited
+from tests.data.sent_work import (
+    garbage_threshold,
+    killed,
+    killed_once,
+    other_version,
+    own_number,
+    refused,
+    waited,
+)
 from training.from_book import Judged
 
 NO_OUTAGE: dict[str, list[int]] = {"stream": [], "from_on": [], "until_on": []}
@@ -133,6 +141,12 @@ def test_processes_that_are_there_take_few_blocks_too() -> None:
         assert set(engine.map_blocks(own_number, range(1))) == {here}
         engine.rest()
         assert set(engine.map_blocks(own_number, range(2))) == {here}
+
+
+@pytest.mark.parametrize("engine", [Processes(2), KeptProcesses(2)], ids=["started anew", "kept"])
+def test_processes_look_for_cyclic_garbage_as_seldom_as_a_command(engine: Processes | KeptProcesses) -> None:
+    with engine if isinstance(engine, KeptProcesses) else nullcontext():
+        assert set(engine.map_blocks(garbage_threshold, range(2))) == {100_000}
 
 
 def test_a_fault_in_a_kept_process_comes_back_and_the_next_map_is_done() -> None:
