@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ os.environ["GOMP_SPINCOUNT"] = "1000"
 import hypothesis
 import pytest
 
-from data.book import Book
-from data.cluster import Cluster, cluster
+from data.book import Book, open_book
+from data.cluster import Cluster
+from data.lock import alone
 from data.simulate import simulate_book
 from data.world import World
 from settings import Settings, resolved
+from tests.clusters import quick_cluster
 from tests.commands.calls import CHECKED, SMALL, answer, call
 
 ROOT = Path(__file__).parents[1]
@@ -61,14 +64,36 @@ def world(settings: Settings) -> World:
 
 
 @pytest.fixture(scope="session")
-def small_book(tmp_path_factory: pytest.TempPathFactory, world: World) -> Book:
-    """A baseline book of 1,500 borrowers in three blocks."""
-    out = tmp_path_factory.mktemp("books") / "baseline"
-    return simulate_book(out, BORROWERS, 24, 5, "baseline", world, block_size=600)
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Gives a folder by its name, filled by whichever of the run's processes asks first; the others wait for that."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, whole = common / name, common / f"{name}.whole"
+        with alone(common / f"{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def quick_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def small_book(made_once: Callable[[str, Callable[[Path], None]], Path], world: World) -> Book:
+    """A baseline book of 1,500 borrowers in three blocks."""
+
+    def make(folder: Path) -> None:
+        simulate_book(folder / "baseline", BORROWERS, 24, 5, "baseline", world, block_size=600)
+
+    return open_book(made_once("small_book", make) / "baseline")
+
+
+@pytest.fixture(scope="session")
+def quick_stores(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Iterator[None]:
     """From here on new homes get a copy of a database that MLflow made once: its migrations take seconds each time."""
     import mlflow.store.db.utils as mlflow_database
 
@@ -76,11 +101,13 @@ def quick_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from training.home import database, sqlite_uri
     from training.runs import known_warnings_silenced
 
-    made = tmp_path_factory.mktemp("store") / "made.db"
-    with known_warnings_silenced():
-        engine = mlflow_database.create_sqlalchemy_engine_with_retry(sqlite_uri(made))
-        mlflow_database._initialize_tables(engine)
-        engine.dispose()
+    def make(folder: Path) -> None:
+        with known_warnings_silenced():
+            engine = mlflow_database.create_sqlalchemy_engine_with_retry(sqlite_uri(folder / "made.db"))
+            mlflow_database._initialize_tables(engine)
+            engine.dispose()
+
+    made = made_once("store", make) / "made.db"
     prepare = tracking._prepare_database
 
     def copied(home: Path) -> None:
@@ -97,13 +124,15 @@ def quick_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def main_job(
-    tmp_path_factory: pytest.TempPathFactory, small_book: Book, quick_stores: None
+    made_once: Callable[[str, Callable[[Path], None]], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    small_book: Book,
+    quick_stores: None,
 ) -> dict[str, Any]:
     """What the main job answers, done once on the small book, and its `home`: to be read, nothing is trained there.
 
     `called` are the addresses to which it opened a connection, and `asked` the names that it looked up.
     """
-    home = tmp_path_factory.mktemp("home")
     called: list[object] = []
     asked: list[object] = []
     connect, look_up = socket.socket.connect, socket.getaddrinfo
@@ -116,17 +145,27 @@ def main_job(
         asked.append(host)
         return look_up(host, *rest, **more)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(socket.socket, "connect", told_connect)
-        patched.setattr(socket, "getaddrinfo", told_look_up)
-        said = answer(call("run", "--book", small_book.path, "--home", home, "--json", *SMALL, CHECKED))
-    return said | {"home": home, "called": called, "asked": asked}
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(socket.socket, "connect", told_connect)
+            patched.setattr(socket, "getaddrinfo", told_look_up)
+            on = ("--book", small_book.path, "--home", folder / "home")
+            said = answer(call("run", *on, "--json", *SMALL, CHECKED))
+        told = json.dumps(said | {"called": called, "asked": asked}, default=str)
+        (folder / "said.json").write_text(told, encoding="utf-8")
+
+    done = made_once("main_job", make)
+    # Explanations and runs are added to it, so each process has its own.
+    home = tmp_path_factory.mktemp("home") / "home"
+    shutil.copytree(done / "home", home)
+    said = (done / "said.json").read_text("utf-8").replace(str(done / "home"), str(home))
+    return json.loads(said) | {"home": home}
 
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Cluster]:
     """Two Dask workers on this machine, for the tests of a file."""
-    with cluster(None, 2) as made:
+    with quick_cluster(2) as made:
         yield made
 
 

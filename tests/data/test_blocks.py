@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -296,7 +297,8 @@ def test_a_call_starts_its_own_workers_or_takes_those_of_a_scheduler(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where the workers are not, so that the relative path must be made whole
     where = ["--scheduler", address(workers)] if reached == "named" else ["--set", "blocks.processes=1"]
-    said = call("simulate", "--out", "b", "--borrowers", 300, "--seed", 5, "--engine", "dask", *where)
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):  # as without a test
+        said = call("simulate", "--out", "b", "--borrowers", 300, "--seed", 5, "--engine", "dask", *where)
     assert said.exit_code == 0, said.output
     part = "draw_requests/part-00000.parquet"
     assert (tmp_path / "b" / part).read_bytes() == (book.path / part).read_bytes()
