@@ -35,8 +35,9 @@ bench: $(VENV)/bench.stamp ## measure speed and memory as ratios, three minutes 
 faults: $(VENV)/dev.stamp ## kill calls, fill disks, share a home: what was lost (docs/reliability.md)
 	$(PY) -m tests.faults $(ARGS)
 
+# Files in their own order: by the number of their tests, those that take long with few would come last, one after the other.
 test: $(VENV)/dev.stamp ## run the tests
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(VENV)/dev.stamp ## look for what readers of files choke on, ten minutes each (ARGS=MINUTES)
 	$(PY) -m tests.fuzzing $(ARGS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow first
 # As every call of the workbench has it, and here before a test imports LightGBM: threads that wait for one another in a
@@ -28,6 +29,9 @@ from data.world import World
 from settings import Settings, resolved
 from tests.clusters import quick_cluster
 from tests.commands.calls import CHECKED, SMALL, answer, call
+
+if TYPE_CHECKING:
+    from tests.fitted import Fitted
 
 ROOT = Path(__file__).parents[1]
 BORROWERS = 1500
@@ -90,6 +94,19 @@ def small_book(made_once: Callable[[str, Callable[[Path], None]], Path], world: 
         simulate_book(folder / "baseline", BORROWERS, 24, 5, "baseline", world, block_size=600)
 
     return open_book(made_once("small_book", make) / "baseline")
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    made_once: Callable[[str, Callable[[Path], None]], Path], small_book: Book, settings: Settings
+) -> Fitted:
+    """The small book's matrices and models of the default parameters: a file's own copy."""
+    from tests.fitted import fitted_on
+
+    def make(folder: Path) -> None:
+        (folder / "fitted.pickle").write_bytes(pickle.dumps(fitted_on(small_book, settings)))
+
+    return pickle.loads((made_once("fitted", make) / "fitted.pickle").read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.book import Book
 from data.limit_rules import recorded_slip
-from features.matrix import whole_matrix
 from models.overrides import unrecorded_override
 from models.parameters import OverridesParameters
 from settings import Settings
-from training.from_book import fit_limit_on
+from tests.fitted import Fitted
 
 SIX = OverridesParameters(reach=6)
 SCORE = 9.0
@@ -85,10 +83,10 @@ def test_whichever_few_are_overwritten_they_alone_are_found_and_undone(
 
 
 def test_slips_hidden_in_a_simulated_book_are_found_and_hardly_anything_else(
-    small_book: Book, settings: Settings
+    settings: Settings, fitted: Fitted
 ) -> None:
-    reviews = whole_matrix(small_book, "review", settings.features)
-    score = fit_limit_on(small_book, reviews, settings.training).score(reviews.values)
+    reviews = fitted.reviews
+    score = fitted.limit.score(reviews.values)
     slip = recorded_slip(reviews.keys, settings.world.limit_reviews)
     slip = np.where(reviews.keys["month"] >= 1, slip, 1.0)
     clean = unrecorded_override(reviews.keys, score, settings.models.overrides)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from data.book import Book
-from features.matrix import Matrix, whole_matrix
+from features.matrix import Matrix
 from models.boosted import booster_of
 from settings import Settings
+from tests.fitted import Fitted
 from training.benchmark import Bare, bare_training, cost_of_tracking, rounds_of, scoring_rate
 from training.from_book import fit_limit_on, fit_release_on
 from training.parameters import TrainingParameters
@@ -25,8 +26,8 @@ def training(settings: Settings) -> TrainingParameters:
 
 
 @pytest.fixture(scope="module")
-def matrices(small_book: Book, settings: Settings) -> tuple[Matrix, Matrix]:
-    return tuple(whole_matrix(small_book, kind, settings.features) for kind in ("request", "review"))
+def matrices(fitted: Fitted) -> tuple[Matrix, Matrix]:
+    return fitted.requests, fitted.reviews
 
 
 @pytest.fixture(scope="module")

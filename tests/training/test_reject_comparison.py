@@ -8,7 +8,6 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from data.errors import CallError
-from features.matrix import whole_matrix
 from training import reject_comparison
 from training.metrics import classification_metrics
 from training.reject_comparison import (
@@ -92,18 +91,16 @@ def test_the_interval_of_a_bad_rate_is_as_wide_as_theory_says(table):
     assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * error, rel=0.25)
 
 
-def test_a_simulated_book_compares_all_four_methods(small_book, settings, monkeypatch):
+def test_a_simulated_book_compares_all_four_methods(small_book, fitted, settings, monkeypatch):
     monkeypatch.setattr(reject_comparison, "_DRAWS", 3)
-    requests = whole_matrix(small_book, "request", settings.features)
-    made = compare_reject_inference(small_book, requests, settings.training, settings.models)
+    made = compare_reject_inference(small_book, fitted.requests, settings.training, settings.models)
     assert set(made["method"]) == {*METHODS, RANDOM_RELEASES}
     assert made.groupby("method").size().drop(RANDOM_RELEASES).nunique() == 1
     assert len(made[made["metric"] == "true_bad_rate"].groupby("population")["value"].unique().explode()) == 2
 
 
-def test_a_book_without_true_outcomes_is_refused(small_book, settings):
+def test_a_book_without_true_outcomes_is_refused(small_book, fitted, settings):
     rows = {name: count for name, count in small_book.manifest.rows.items() if "oracle" not in name}
     real = dataclasses.replace(small_book, manifest=dataclasses.replace(small_book.manifest, rows=rows))
-    requests = whole_matrix(small_book, "request", settings.features)
     with pytest.raises(CallError, match="take a simulated book"):
-        compare_reject_inference(real, requests, settings.training, settings.models)
+        compare_reject_inference(real, fitted.requests, settings.training, settings.models)

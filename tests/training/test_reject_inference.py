@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import CallError
-from features.matrix import Matrix, whole_matrix
+from features.matrix import Matrix
+from tests.fitted import Fitted
 from training.fitting import Labelled
 from training.from_book import fit_release_on, with_reject_inference
 from training.labels import observed_bad
@@ -110,8 +111,8 @@ def test_reweighting_without_random_releases_is_refused(refused):
 
 
 @pytest.fixture(scope="module")
-def requests(small_book, settings) -> Matrix:
-    return whole_matrix(small_book, "request", settings.features)
+def requests(fitted: Fitted) -> Matrix:
+    return fitted.requests
 
 
 def test_the_score_refused_are_refused_by_the_system_and_hold_every_random_release(
@@ -135,9 +136,9 @@ def test_a_book_without_a_record_of_decisions_is_refused(small_book, requests, s
 
 @pytest.mark.parametrize("method", ["fuzzy", "parcelling", "reweight"])
 def test_the_method_that_the_parameters_name_is_the_one_that_is_fitted(
-    method, small_book, requests, settings
+    method, small_book, requests, fitted, settings
 ):
-    alone = fit_release_on(small_book, requests, settings.training, settings.models)
+    alone = fitted.release
     asked = with_reject_inference(settings.training, method)
     model = fit_release_on(small_book, requests, asked, settings.models)
     assert model.parameters["reject_inference"] == method

@@ -34,7 +34,7 @@ from models.decisions import decide_requests
 from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 from settings import Settings
-from training.from_book import fit_limit_on, fit_release_on
+from tests.fitted import Fitted
 from training.periods import request_splits
 from training.splits import CALIBRATION, OUT_OF_TIME
 
@@ -59,10 +59,8 @@ class Lender:
 
 
 @pytest.fixture(scope="module")
-def lender(small_book: Book, settings: Settings) -> Lender:
-    requests, reviews = (whole_matrix(small_book, kind, settings.features) for kind in ("request", "review"))
-    limit = fit_limit_on(small_book, reviews, settings.training)
-    release = fit_release_on(small_book, requests, settings.training, settings.models)
+def lender(small_book: Book, settings: Settings, fitted: Fitted) -> Lender:
+    requests, reviews, limit, release = fitted
     split = request_splits(small_book, requests.keys, settings.training)
     decided = decide_requests(
         small_book,

@@ -30,14 +30,14 @@ from explanations.recourse.summary import outcomes
 from explanations.recourse.trials import COLUMNS as TRIALS
 from explanations.recourse.trials import MOST
 from explanations.recourse.ways import COLUMNS, KINDS, recourse, searched
-from features.matrix import Matrix, whole_matrix
+from features.matrix import Matrix
 from features.reread import requests_by_block
 from models.decisions import decide_requests, undecidable
 from models.limit_model import LimitModel
 from models.policy import decide, policy_in_force
 from models.release_model import ReleaseModel
 from settings import Settings
-from training.from_book import fit_limit_on, fit_release_on
+from tests.fitted import Fitted
 from training.periods import request_splits
 from training.splits import CALIBRATION
 
@@ -82,10 +82,8 @@ class Lender:
 
 
 @pytest.fixture(scope="module")
-def lender(small_book: Book, settings: Settings) -> Lender:
-    requests, reviews = (whole_matrix(small_book, kind, settings.features) for kind in ("request", "review"))
-    limit = fit_limit_on(small_book, reviews, settings.training)
-    release = fit_release_on(small_book, requests, settings.training, settings.models)
+def lender(small_book: Book, settings: Settings, fitted: Fitted) -> Lender:
+    requests, reviews, limit, release = fitted
     calibration = request_splits(small_book, requests.keys, settings.training) == CALIBRATION
     decided = decide_requests(
         small_book,

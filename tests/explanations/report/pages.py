@@ -39,6 +39,6 @@ def drawn_text(page: Page | Frame, chart: str) -> list[str]:
     return page.locator(f"[data-chart='{chart}'] svg text").all_text_contents()
 
 
-def report_html(explanation: Explanation) -> str:
-    """The report's whole page."""
-    return page_html(explanation, SECTIONS, say("page.title"))
+def report_html(explanation: Explanation, *sections: str) -> str:
+    """The report's page: with all its sections, or these alone."""
+    return page_html(explanation, {name: SECTIONS[name] for name in sections or SECTIONS}, say("page.title"))
