@@ -27,8 +27,8 @@ from data.lock import alone
 from data.simulate import simulate_book
 from data.world import World
 from settings import Settings, resolved
-from tests.clusters import quick_cluster
 from tests.commands.calls import CHECKED, SMALL, answer, call
+from tests.copied_processes import copied_processes, copied_workers
 
 if TYPE_CHECKING:
     from tests.fitted import Fitted
@@ -179,10 +179,17 @@ def main_job(
     return json.loads(said) | {"home": home}
 
 
+@pytest.fixture
+def copied() -> Iterator[None]:
+    """Processes that the test begins are copies of one; how they are begun is tested with the blocks."""
+    with copied_processes():
+        yield
+
+
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Cluster]:
     """Two Dask workers on this machine, for the tests of a file."""
-    with quick_cluster(2) as made:
+    with copied_workers(2) as made:
         yield made
 
 

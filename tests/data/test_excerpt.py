@@ -35,6 +35,7 @@ def rows_of(book: Book, table: Table) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("engine", [HERE, Processes(2)])
 @pytest.mark.parametrize(("block_borrowers", "blocks"), [(1, 3), (2, 2), (2_500, 1)])
 def test_an_excerpt_holds_the_rows_of_its_borrowers_and_no_others(

@@ -60,6 +60,7 @@ def test_rows_do_not_depend_on_the_size_of_the_blocks(book: Book, world: World, 
         pd.testing.assert_frame_equal(book.whole(table), other.whole(table), obj=table)
 
 
+@pytest.mark.usefixtures("copied")
 def test_bytes_do_not_depend_on_the_number_of_processes(book: Book, world: World, tmp_path: Path) -> None:
     other = make(tmp_path / "b", world, engine=Processes(2))
     assert other.manifest.parts == book.manifest.parts

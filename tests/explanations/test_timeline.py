@@ -92,6 +92,7 @@ def test_the_rows_of_a_case_stand_by_day(conflicts: pd.DataFrame, told: pd.DataF
         assert rows["on"].is_monotonic_increasing
 
 
+@pytest.mark.usefixtures("copied")
 def test_one_case_alone_and_other_processes_tell_the_same(
     small_book: Book, conflicts: pd.DataFrame, told: pd.DataFrame
 ) -> None:

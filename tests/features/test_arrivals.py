@@ -32,6 +32,7 @@ def test_delays_are_those_of_the_rows_that_arrived_in_the_span(small_book: Book)
     assert (told["bureau"]["mean_days"] or 0) > 1
 
 
+@pytest.mark.usefixtures("copied")
 def test_it_is_the_same_whoever_reads_and_large_books_are_read_in_part(small_book: Book) -> None:
     span = (days(FIRST), days(LAST))
     assert arrivals(small_book, *span, 10_000, Processes(2)) == arrivals(small_book, *span, 10_000)

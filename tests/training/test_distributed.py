@@ -30,7 +30,7 @@ from data.errors import CallError, DataFault
 from models.release_model import ReleaseModel
 from models.storage import load_release_model, save_model
 from settings import Settings, resolved
-from tests.clusters import quick_cluster
+from tests.copied_processes import copied_workers
 from tests.training.small_fit import CALIBRATE, ORIGIN, SMALL
 from training.distributed import dealt, grown_by, losses_by_round, rounds_served_best
 from training.fitting import Columns, Grow, Labelled, Task, fit_limit, fit_release, grown_here
@@ -122,7 +122,7 @@ def test_a_fit_on_two_workers_is_nearly_as_good_as_one_here(
 
 def test_the_same_rows_parts_and_number_of_workers_give_the_same_text(workers: Cluster) -> None:
     first = release(grown_by(workers, how()))
-    with quick_cluster(2) as others:
+    with copied_workers(2) as others:
         assert release(grown_by(others, how())).text == first.text
     assert release(grown_here).text != first.text
 
@@ -160,13 +160,13 @@ LONG = SMALL.model_copy(update={"rounds": 500})
 
 def test_a_worker_that_dies_in_a_fit_costs_a_second_try_and_changes_nothing(workers: Cluster) -> None:
     untouched = release(grown_by(workers, how()), LONG)
-    with quick_cluster(2) as made:
+    with copied_workers(2) as made:
         struck = Struck(made.client, made.own, (signal.SIGKILL,))
         assert release(grown_by(struck, how()), LONG).text == untouched.text
 
 
 def test_where_the_workers_are_not_ours_the_second_try_takes_those_that_are_left() -> None:
-    with quick_cluster(2) as made:
+    with copied_workers(2) as made:
         model = release(grown_by(Struck(made.client, False, (signal.SIGKILL,)), how()), LONG)
     assert 1 < model.booster.num_trees() < LONG.rounds
     assert model.parameters["distributed_workers"] in (1, 2)
@@ -174,14 +174,14 @@ def test_where_the_workers_are_not_ours_the_second_try_takes_those_that_are_left
 
 def test_a_fit_in_which_workers_die_again_is_given_up() -> None:
     with (
-        quick_cluster(2) as made,
+        copied_workers(2) as made,
         pytest.raises(CallError, match=r"at once failed twice .*: see that none of them dies"),
     ):
         release(grown_by(Struck(made.client, made.own, (signal.SIGKILL,) * 2), how()), LONG)
 
 
 def test_a_worker_that_answers_no_more_ends_the_fit_at_its_limit() -> None:
-    with quick_cluster(2) as made:
+    with copied_workers(2) as made:
         release(grown_by(made, how()))  # so that all that they need is loaded
         struck = Struck(made.client, made.own, (signal.SIGSTOP,))
         with pytest.raises(CallError, match=r"did not end within 0\.1 minutes: give it more time"):

@@ -110,6 +110,7 @@ def test_the_ledger_of_a_conflict_does_not_depend_on_the_others(lender: Lender) 
     pd.testing.assert_frame_equal(some.iloc[3:7].reset_index(drop=True), fewer)
 
 
+@pytest.mark.usefixtures("copied")
 def test_with_one_cause_off_both_decisions_make_the_conflict_that_the_ledger_has(
     lender: Lender, by_ledger: np.ndarray
 ) -> None:
@@ -133,6 +134,7 @@ def test_where_policy_and_record_say_nothing_else_a_released_request_stays_relea
     assert not again["refused"].any()
 
 
+@pytest.mark.usefixtures("copied")
 def test_ledger_and_lag_audit_are_the_same_whoever_works_on_the_blocks(
     lender: Lender, by_ledger: np.ndarray
 ) -> None:

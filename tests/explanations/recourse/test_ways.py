@@ -294,6 +294,7 @@ def test_who_is_overdue_pays_first(lender: Lender, found: pd.DataFrame) -> None:
     assert not set(found.loc[found["what"] == "overdue", "request_id"]) - overdue
 
 
+@pytest.mark.usefixtures("copied")
 def test_processes_and_the_company_of_others_change_nothing(lender: Lender, found: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(lender.recourse(processes=2), found)
     some = lender.conflicts[5:9]

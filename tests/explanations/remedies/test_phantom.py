@@ -82,6 +82,7 @@ def test_a_large_book_is_read_in_whole_blocks_spread_evenly(small_book: Book, se
     pd.testing.assert_frame_equal(some, expected)
 
 
+@pytest.mark.usefixtures("copied")
 def test_it_is_the_same_whoever_works_on_the_blocks(small_book: Book, settings: Settings) -> None:
     here, elsewhere = (
         shown_by(small_book, settings, FixedModel(0.05), engine)[0] for engine in (Processes(), Processes(2))

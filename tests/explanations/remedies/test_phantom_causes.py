@@ -90,6 +90,7 @@ def test_late_data_changes_and_limits_that_were_never_backed_are_told_apart(
     assert held["cause"].tolist() == expected.tolist()
 
 
+@pytest.mark.usefixtures("copied")
 def test_what_is_on_show_is_what_the_report_tells(small_book: Book, settings: Settings) -> None:
     model = FixedModel(0.05)
     shown, _ = limits_with_causes(asking(small_book, settings, model), everyone(small_book), Processes(2))
