@@ -69,6 +69,7 @@ def test_the_main_job_is_measured_by_stage_against_bare_training(monkeypatch: py
     assert judged == ["1,500 borrowers: both scores, 2 × 30 trees"], "fixed costs weigh on a small book"
 
 
+@pytest.mark.usefixtures("copied")
 def test_two_workers_of_a_cluster_are_measured_against_one() -> None:
     measures = bench._measured_dask(settings.resolved(None, ["simulation.borrowers=320"]))
     (_, one, *_), (_, two, *_), (_, efficiency, unit, target) = measures
