@@ -41,12 +41,13 @@ def untracked(results: Iterable[R], total: int) -> Iterable[R]:
 class Engine(Protocol):
     """Where work on blocks is done; the results are the same bytes wherever that is."""
 
-    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
+    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T], weight: float = 1.0) -> Iterator[R]:
         """The results of `work` on each block, in the order of the blocks.
 
         Args:
             work: A function of the block that can be sent to another process.
             blocks: What `work` is called with.
+            weight: How many blocks of a book each stands for: whether to start processes pays.
         """
 
     @property
@@ -69,9 +70,9 @@ class Processes:
     most: int = 1
     blocks_each: int = 1
 
-    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
+    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T], weight: float = 1.0) -> Iterator[R]:
         """See `Engine`."""
-        processes = min(self.most, len(blocks) // self.blocks_each)
+        processes = min(self.most, len(blocks), int(len(blocks) * weight) // self.blocks_each)
         if processes <= 1:
             yield from map(work, blocks)
             return
@@ -112,17 +113,17 @@ class KeptProcesses:
         self.rest()
         self._folder.cleanup()
 
-    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
+    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T], weight: float = 1.0) -> Iterator[R]:
         """See `Engine`."""
-        processes = min(self.most, len(blocks) // self.blocks_each)
-        # Those that are there already cost nothing.
+        processes = min(self.most, len(blocks), int(len(blocks) * weight) // self.blocks_each)
+        # Those that are there already need no start.
         if processes <= 1 and (self._pool is None or len(blocks) <= 1):
             yield from map(work, blocks)
             return
         if self._pool is None or self._started < processes:
             self.rest()
             context = multiprocessing.get_context("spawn")
-            self._pool, self._started = ProcessPoolExecutor(processes, context, _like_its_parent), processes
+            self._pool, self._started = ProcessPoolExecutor(processes, context, _as_a_command), processes
         self._maps += 1
         sent = Path(self._folder.name, str(self._maps))
         # Read by each process once, since it may hold models, and not sent with each block.
@@ -144,8 +145,8 @@ class KeptProcesses:
             self._pool = None
 
 
-def _like_its_parent() -> None:
-    """Has a process work as its parent does and end with it, however that ends; of an interruption the parent tells."""
+def _as_a_command() -> None:
+    """Has a process work as commands do, and end with its parent, however that ends, who tells of an interruption."""
     collect_seldom()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -160,7 +161,7 @@ def _like_its_parent() -> None:
 
 def _begin(work: Callable[[Any], Any]) -> None:
     """Gives a process its work."""
-    _like_its_parent()
+    _as_a_command()
     _Given.take(work)
 
 

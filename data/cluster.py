@@ -66,7 +66,7 @@ class Cluster:
     def rest(self) -> None:
         """Nothing is let go: a worker's memory is its cluster's own."""
 
-    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T]) -> Iterator[R]:
+    def map_blocks(self, work: Callable[[T], R], blocks: Sequence[T], weight: float = 1.0) -> Iterator[R]:
         """See `Engine`: some blocks are sent ahead, the next one when the first of them is taken.
 
         A block whose worker dies is worked on again by another.

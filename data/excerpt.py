@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,8 +31,9 @@ def excerpt(
     """The book with what is recorded of some borrowers alone, in a folder that lasts as long as the context.
 
     To read a block takes as long for a few of its borrowers as for all. The rows are those of the book, sorted as they
-    are there, in blocks of `BLOCK_BORROWERS`; the manifest is the book's but for their number (its digest, too, which
-    is what they come from). Outcomes and the oracle are left out.
+    are there, in blocks of `BLOCK_BORROWERS`; the manifest is the book's but for the number of blocks (its parts and
+    digest, too, which are what they come from: tables in parts are read block by block). Outcomes and the oracle are
+    left out.
 
     Args:
         book: A dated book.
@@ -49,11 +51,12 @@ def excerpt(
         for table in _tables(book):
             if not table.partitioned:
                 cut.write(table, 0, [book.rows(table.name)])
-        merged = np.array_split(np.arange(book.blocks), min(book.blocks, -(-len(wanted) // BLOCK_BORROWERS)))
+        blocks = min(book.blocks, max(1, math.ceil(len(wanted) / BLOCK_BORROWERS)))
+        merged = np.array_split(np.arange(book.blocks), blocks)
         jobs = [(block, [int(part) for part in parts]) for block, parts in enumerate(merged)]
-        for _ in track(engine.map_blocks(cut.of_blocks, jobs), len(jobs)):
+        for _ in track(engine.map_blocks(cut.of_blocks, jobs, weight=book.blocks / blocks), blocks):
             pass
-        yield Book(folder, replace(book.manifest, blocks=len(jobs)))
+        yield Book(folder, replace(book.manifest, blocks=blocks))
 
 
 @dataclass(frozen=True)

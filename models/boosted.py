@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataFault
 from models.codes import Scorer, scorer_of
+from models.threads import LIGHTGBM
 from models.trees import MISSING_NONE, Trees, trees_of
 
 Floats = NDArray[np.float64]
@@ -126,6 +127,7 @@ def booster_of(text: str) -> lgb.Booster:
     if not trees.startswith("tree\n"):  # which LightGBM itself would look for without an end
         raise ValueError("the text is no model of LightGBM")
     try:
-        return lgb.Booster(model_str=f"{trees}\n")
+        with LIGHTGBM:
+            return lgb.Booster(model_str=f"{trees}\n")
     except lgb.basic.LightGBMError as error:
         raise ValueError(f"LightGBM does not take it for a model: {error}") from error

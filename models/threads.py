@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -11,6 +12,10 @@ from typing import TypeVar
 import numpy as np
 
 R = TypeVar("R")
+
+LIGHTGBM = threading.RLock()
+"""Held while LightGBM makes a dataset, reads a model or scores. How many threads it uses is one number for the whole
+program: whoever raised it while others are at such a step would have them write past the buffers that they made."""
 
 
 def processors() -> int:

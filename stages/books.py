@@ -112,7 +112,7 @@ def excerpt_of(book: Book, borrowers: NDArray[np.int64], console: Console, engin
     from data.excerpt import excerpt
 
     with ExitStack() as open_until_the_end:
-        with console.step("Picking out the borrowers in conflict", book.blocks) as move:
+        with console.step("Picking out the borrowers in conflict") as move:
             found = excerpt(book, borrowers, engine, console.track(move))
             part = open_until_the_end.enter_context(found)
         yield part

@@ -96,11 +96,14 @@ def _explained(model: Boosted, values: NDArray[np.float32], most: int) -> Explai
 
     from data.sampling import spread_places
     from explanations.kernel.contrast import contributions
+    from models.threads import LIGHTGBM
     from training.model_cards import Explained
 
     if not len(values):
         return Explained(0, 0, np.nan)
     rows = values[spread_places(len(values), most)]
     found, base = contributions(model.booster, rows, values)
-    gap = np.abs(base + found.sum(axis=1) - model.booster.predict(rows, raw_score=True)).max()
+    with LIGHTGBM:
+        score = model.booster.predict(rows, raw_score=True)
+    gap = np.abs(base + found.sum(axis=1) - score).max()
     return Explained(len(rows), len(values), float(gap))

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
-from models.threads import processors
 from stages.models import as_fitted
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ Refits = Sequence["Future[ReleaseModel | None]"]
 """By seed the fit under way; it gives None for a seed with which nothing can be fitted."""
 
 
-class _GivenUp(Exception):
+class GivenUp(Exception):
     """Ends a fit that nobody waits for."""
 
 
@@ -27,12 +26,17 @@ class _GivenUp(Exception):
 def refits_begun(both: ScoredBook) -> Iterator[Refits]:
     """The release model fitted again on its book as its card says, on so many requests at most, from here on.
 
-    There are none where the model was fitted on another book, or nobody is in conflict. Fits that are under way when
-    the block ends are given up.
+    There are none where the model was fitted on another book, nobody is in conflict, or no reason may be told. Fits
+    that are under way when the block ends are given up.
     """
+    from explanations.reasons.principal_reasons import any_reason
+    from features.catalogue import catalogue_of
+    from models.threads import processors
+
     parameters = both.settings.explanations.reasons
     own = both.release.origin.book_digest == both.book.digest
-    if not own or not parameters.refits or not both.members.conflict.any():
+    told = any_reason(catalogue_of(both.book)) and bool(both.members.conflict.any())
+    if not own or not told or not parameters.refits:
         yield ()
         return
     refit, given_up = _refit(both), Event()
@@ -74,7 +78,7 @@ def _refit(both: ScoredBook) -> Callable[[int, Event], ReleaseModel | None]:
     def refit(seed: int, given_up: Event) -> ReleaseModel | None:
         def go_on(done: int, most: int, score: float) -> None:
             if given_up.is_set():
-                raise _GivenUp
+                raise GivenUp
 
         training = as_told.model_copy(update={"seed": seed})
         try:

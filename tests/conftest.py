@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import socket
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tests.fitted import Fitted
 
 ROOT = Path(__file__).parents[1]
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
 BORROWERS = 1500
 
 # How long an example takes says nothing where several programs share two processors.
@@ -68,18 +70,27 @@ def world(settings: Settings) -> World:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Gives a folder by its name, filled by whichever of the run's processes asks first; the others wait for that."""
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Gives a folder by its name, filled by whichever of the run's processes asks first; the others wait for that.
+
+    What cannot be filled is not tried again.
+    """
     own = tmp_path_factory.getbasetemp()
     common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     def made(name: str, make: Callable[[Path], None]) -> Path:
-        folder, whole = common / name, common / f"{name}.whole"
+        folder, whole, failed = (common / f"{name}{ending}" for ending in ("", ".whole", ".failed"))
         with alone(common / f"{name}.lock"):
+            assert not failed.exists(), failed.read_text("utf-8")
             if not whole.exists():
-                shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
-                make(folder)
+                try:
+                    make(folder)
+                except BaseException:
+                    failed.write_text(
+                        f"{name} could not be made:\n{traceback.format_exc()}", encoding="utf-8"
+                    )
+                    raise
                 whole.touch()
         return folder
 
@@ -87,7 +98,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 
 @pytest.fixture(scope="session")
-def small_book(made_once: Callable[[str, Callable[[Path], None]], Path], world: World) -> Book:
+def small_book(made_once: MadeOnce, world: World) -> Book:
     """A baseline book of 1,500 borrowers in three blocks."""
 
     def make(folder: Path) -> None:
@@ -97,9 +108,7 @@ def small_book(made_once: Callable[[str, Callable[[Path], None]], Path], world: 
 
 
 @pytest.fixture(scope="module")
-def fitted(
-    made_once: Callable[[str, Callable[[Path], None]], Path], small_book: Book, settings: Settings
-) -> Fitted:
+def fitted(made_once: MadeOnce, small_book: Book, settings: Settings) -> Fitted:
     """The small book's matrices and models of the default parameters: a file's own copy."""
     from tests.fitted import fitted_on
 
@@ -110,7 +119,7 @@ def fitted(
 
 
 @pytest.fixture(scope="session")
-def quick_stores(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Iterator[None]:
+def quick_stores(made_once: MadeOnce) -> Iterator[None]:
     """From here on new homes get a copy of a database that MLflow made once: its migrations take seconds each time."""
     import mlflow.store.db.utils as mlflow_database
 
@@ -141,7 +150,7 @@ def quick_stores(made_once: Callable[[str, Callable[[Path], None]], Path]) -> It
 
 @pytest.fixture(scope="session")
 def main_job(
-    made_once: Callable[[str, Callable[[Path], None]], Path],
+    made_once: MadeOnce,
     tmp_path_factory: pytest.TempPathFactory,
     small_book: Book,
     quick_stores: None,
@@ -172,7 +181,8 @@ def main_job(
         (folder / "said.json").write_text(told, encoding="utf-8")
 
     done = made_once("main_job", make)
-    # Explanations and runs are added to it, so each process has its own.
+    # Explanations and runs are added to it, so each process has its own; their artifacts go to those that all share,
+    # whose place stands in the database.
     home = tmp_path_factory.mktemp("home") / "home"
     shutil.copytree(done / "home", home)
     said = (done / "said.json").read_text("utf-8").replace(str(done / "home"), str(home))

@@ -32,7 +32,7 @@ IMPORTABLE = {
 TOP = ("commandline", "settings", "workbench")
 COMPOSING = ("scoring", "stages", "commands")  # folders that see all others
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
-HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "pandas", "shap", "sklearn")
+HEAVY = ("altair", "distributed", "lightgbm", "mlflow", "numba", "numpy", "pandas", "shap", "sklearn")
 
 MODULES = [
     *(ROOT / f"{name}.py" for name in TOP),

@@ -18,6 +18,7 @@ from models.calibration import fit_calibration
 from models.limit_model import LimitModel
 from models.parameters import CalibrationParameters
 from models.release_model import ReleaseModel
+from models.threads import LIGHTGBM
 from training.parameters import BoosterParameters
 
 Progress = Callable[[int, int, float], None]
@@ -176,7 +177,8 @@ def fit_release(
     settings = lightgbm_settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
     task = Task(settings, train, early_stopping, columns.names, parameters, progress)
     booster, told = _fit("release", task, grow)
-    margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
+    with LIGHTGBM:
+        margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
     line = fit_calibration(margin, calibration.label, calibrate, calibration.weight)
     said = parameters.model_dump() | {"seed": seed} | calibrate.model_dump() | told
     return ReleaseModel(booster, columns.names, said, origin, line)
@@ -237,7 +239,8 @@ def _spread(rows: Labelled, most: int) -> Labelled:
 def _dataset(rows: Labelled, settings: Mapping[str, Any], **how: Any) -> lgb.Dataset:
     # LightGBM copies strided arrays with a warning; here they are copied without one.
     values, label = np.ascontiguousarray(rows.values), np.ascontiguousarray(rows.label)
-    return lgb.Dataset(values, label, weight=rows.weight, params=dict(settings), **how)
+    with LIGHTGBM:
+        return lgb.Dataset(values, label, weight=rows.weight, params=dict(settings), **how).construct()
 
 
 def _refuse_empty(period: str, what: str, rows: Labelled) -> None:

@@ -19,7 +19,7 @@ from data.errors import DataFault
 from explanations.kernel.leaf_bundles import bundles_of
 from explanations.kernel.leaf_kernels import Bundles, Splits, add_contributions, count_keys, tabulate
 from models.codes import Coding, coded_splits, encode, scorer_of
-from models.threads import processors, share
+from models.threads import LIGHTGBM, processors, share
 from models.trees import Trees, trees_of
 
 TOLERANCE: Final = 1e-6
@@ -206,7 +206,8 @@ def _raw_score(booster: lgb.Booster, values: NDArray[np.float32], threads: int) 
     """LightGBM's own raw score of each row (it refuses a matrix without rows)."""
     if not len(values):
         return np.zeros(0)
-    return np.asarray(booster.predict(values, raw_score=True, num_threads=threads), dtype=np.float64)
+    with LIGHTGBM:
+        return np.asarray(booster.predict(values, raw_score=True, num_threads=threads), dtype=np.float64)
 
 
 def _refuse_wrong_scores(

@@ -140,6 +140,16 @@ def groups_of_conflicts(explanation: Explanation) -> Groups:
     return groups_of(explanation.catalogue, conflict_values(explanation), released_values(explanation))
 
 
+def any_reason(catalogue: Catalogue) -> bool:
+    """Whether a feature of the release model stands for a reason that may be told."""
+    return any(_nameable(catalogue))
+
+
+def _nameable(catalogue: Catalogue) -> list[bool]:
+    features = [catalogue[name] for name in catalogue.release]
+    return [bool(feature.reason_code) and feature.reason_use != "N" for feature in features]
+
+
 def conflict_values(explanation: Explanation) -> NDArray[np.float32]:
     """Release snapshots of the conflicts, in their order (conflicts × features)."""
     seen = explanation.release_features
@@ -166,7 +176,7 @@ def groups_of(catalogue: Catalogue, values: NDArray[np.float32], released: NDArr
         released: Those of the favoured and released.
     """
     features = [catalogue[name] for name in catalogue.release]
-    nameable = [bool(feature.reason_code) and feature.reason_use != "N" for feature in features]
+    nameable = _nameable(catalogue)
     if not any(nameable):
         empty = np.zeros((len(values), len(features)), dtype=bool)
         return Groups((), catalogue.release, np.full(empty.shape, NONE, np.int16), empty, released[:0].sum(0))

@@ -60,8 +60,10 @@ class Struck(Cluster):
 
     flag: Path
 
-    def map_blocks(self, work: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[Any]:
-        return super().map_blocks(partial(killed_once, work, self.flag), blocks)
+    def map_blocks(
+        self, work: Callable[[Any], Any], blocks: Sequence[Any], weight: float = 1.0
+    ) -> Iterator[Any]:
+        return super().map_blocks(partial(killed_once, work, self.flag), blocks, weight)
 
 
 def call(*words: object) -> Result:
@@ -140,6 +142,8 @@ def test_processes_that_are_there_take_few_blocks_too() -> None:
         assert here not in engine.map_blocks(own_number, range(8))
         assert here not in engine.map_blocks(own_number, range(2))
         assert set(engine.map_blocks(own_number, range(1))) == {here}
+        engine.rest()
+        assert here not in engine.map_blocks(own_number, range(2), weight=4)  # heavy ones are worth a start
         engine.rest()
         assert set(engine.map_blocks(own_number, range(2))) == {here}
 
@@ -274,8 +278,11 @@ def test_workers_elsewhere_find_a_book_that_is_named_from_here(
 
 @pytest.mark.parametrize("engine", ["struck", "processes"], indirect=True)
 def test_an_explanation_is_the_same_bytes_wherever_it_is_made(
-    engine: Engine, explained: Explained, tmp_path: Path
+    engine: Engine, explained: Explained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        "data.excerpt.BLOCK_BORROWERS", 1
+    )  # several blocks of this small book's conflicts, too
     scored = explained.scored
     with stages.refits_begun(scored) as refits:
         made = stages.explain(scored, explained.judged, refits, Console(quiet=True), engine)

@@ -62,10 +62,14 @@
     place.style.minHeight = "";
   }
 
-  // Leaves a place empty and as high as its chart is or will be, so that nothing below it moves when it is drawn.
-  function empty(place) {
+  function heightOf(place) {
     const name = place.dataset.chart;
-    const height = views.has(name) ? place.offsetHeight : (page.charts[name][language()].height ?? 0) + ABOVE_ITS_HEIGHT;
+    return views.has(name) ? place.offsetHeight : (page.charts[name][language()].height ?? 0) + ABOVE_ITS_HEIGHT;
+  }
+
+  // Leaves a place empty and as high as its chart is or will be, so that nothing below it moves when it is drawn.
+  function empty(place, height) {
+    const name = place.dataset.chart;
     views.get(name)?.finalize();
     views.delete(name);
     place.replaceChildren();
@@ -78,17 +82,26 @@
     const { top, bottom } = place.getBoundingClientRect();
     return bottom > -innerHeight && top < 2 * innerHeight;
   };
-  const drawAll = (places) => Promise.all(places.map(draw));
+  // One that fails is told on the console and leaves the others drawn.
+  const drawAll = (places) => Promise.all(places.map((place) => draw(place).catch(reportError)));
 
-  const approached = new IntersectionObserver(
-    (entries) => drawAll(entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target)),
-    { root: document, rootMargin: "100% 0px" }, // a root of its own, since frames know no margin without
-  );
+  function observer(options) {
+    return new IntersectionObserver(
+      (entries) => drawAll(entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target)),
+      { rootMargin: "100% 0px", ...options },
+    );
+  }
+  let approached;
+  try {
+    approached = observer({ root: document }); // since frames know no margin without a root of their own
+  } catch {
+    approached = observer({}); // browsers that take no document for it
+  }
 
   async function drawRest() {
     const [next] = undrawn;
     if (!next) return;
-    await draw(next);
+    await drawAll([next]);
     whenIdle(drawRest);
   }
 
@@ -112,7 +125,8 @@
     }
     tip.hidden = true;
     const places = all("[data-chart]");
-    places.forEach(empty);
+    const heights = places.map(heightOf); // all before anything moves
+    places.forEach((place, at) => empty(place, heights[at]));
     await cases?.speak();
     await drawAll(places.filter(isNear));
     root.dataset.drawn = tongue;
