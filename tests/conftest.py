@@ -30,6 +30,7 @@ from data.world import World
 from settings import Settings, resolved
 from tests.commands.calls import CHECKED, SMALL, answer, call
 from tests.copied_processes import copied_processes, copied_workers
+from tests.homes import copy_home
 
 if TYPE_CHECKING:
     from tests.fitted import Fitted
@@ -184,7 +185,7 @@ def main_job(
     # Explanations and runs are added to it, so each process has its own; their artifacts go to those that all share,
     # whose place stands in the database.
     home = tmp_path_factory.mktemp("home") / "home"
-    shutil.copytree(done / "home", home)
+    copy_home(done / "home", home)
     said = (done / "said.json").read_text("utf-8").replace(str(done / "home"), str(home))
     return json.loads(said) | {"home": home}
 

@@ -1,7 +1,6 @@
 """`releasegap compare`: tables, page and run; the same bytes; what cannot be compared is refused in a sentence."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from data.simulate import simulate_book
 from models.logistic_scorecard import scorecard_of
 from settings import Settings
 from tests.commands.calls import CALL_WRONG, SMALL, answer, call, refused
+from tests.homes import copy_home
 from training.swap_sets import SETS, SWAP_COLUMNS
 
 FEW = ["--set", "governance.comparison.draws=40"]
@@ -24,7 +24,7 @@ LIMIT = "models:/releasegap-limit/1"
 def home(tmp_path_factory: pytest.TempPathFactory, main_job: dict[str, Any], small_book: Book) -> Path:
     """A home with a limit model and two release models of a small book."""
     made = tmp_path_factory.mktemp("homes") / "home"
-    shutil.copytree(main_job["home"], made)
+    copy_home(main_job["home"], made)
     other = [*SMALL, "--set", "training.release.max_depth=2"]
     answer(call("train", "release", "--book", small_book.path, "--home", made, "--json", *other))
     return made

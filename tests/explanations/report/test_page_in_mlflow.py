@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from explanations.explanation import Explanation
 from explanations.files import write_explanation
 from explanations.report.words import say
 from tests.explanations.report.pages import DRAWN, draw_all
+from tests.homes import copy_home
 from tests.served import DIRECT
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def home(
     from training.tracking import open_store
 
     home = tmp_path_factory.mktemp("homes") / "home"
-    shutil.copytree(main_job["home"], home)
+    copy_home(main_job["home"], home)
     folder = tmp_path_factory.mktemp("explanation")
     model = cast(Any, SimpleNamespace(text="a booster"))
     conflicts = lettered.conflicts.assign(review_id=lettered.conflicts["request_id"] + 1)
