@@ -6,8 +6,9 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-# pip compiles on one processor what it installs; this does on all, but for tests of packages. Without, every call would compile what it imports where
-# Python may write no bytecode, and tests would take the warnings of compilers for errors.
+# pip compiles on one processor what it installs; this does on all, and leaves out what packages hold as their own tests.
+# Without, every call would compile what it imports where Python may write no bytecode, and tests would take the warnings
+# of compilers for errors.
 COMPILE := $(PY) -W ignore -m compileall -q -j 0 -x 'site-packages/.*/tests?/' $(VENV)/lib > /dev/null || true
 INSTALL := $(PIP) install --quiet --no-compile
 LOCK := uv pip compile pyproject.toml --group build --universal --python-version 3.11 \

@@ -21,7 +21,7 @@ from data.event_mapping import ID_TABLES, tables_of_book
 from data.schema import Table
 
 BLOCK_BORROWERS: Final = 2_500
-"""Borrowers a block of an excerpt holds, about. To read a block again costs as much as to read 500 of its borrowers."""
+"""Borrowers a block of an excerpt holds, about: what a block costs at all is little then (measured in decision 15)."""
 
 
 @contextmanager

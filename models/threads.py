@@ -14,8 +14,10 @@ import numpy as np
 R = TypeVar("R")
 
 LIGHTGBM = threading.RLock()
-"""Held while LightGBM makes a dataset, reads a model or scores. How many threads it uses is one number for the whole
-program: whoever raised it while others are at such a step would have them write past the buffers that they made."""
+"""Held while LightGBM makes a dataset, reads a model or scores, by all that may go on beside a fit in another thread.
+
+How many threads LightGBM uses is one number for the whole program: who raises it while another is at such a step may
+have it write past the buffers that it made."""
 
 
 def processors() -> int:

@@ -14,7 +14,7 @@ from stages.monitoring import Monitored, monitor
 from stages.promoting import contest_of, gates_of
 from stages.readiness import notes_of
 from stages.recorded import not_yet_recorded, recorded_decisions, require_decisions
-from stages.refits import Refits, refits_begun
+from stages.refits import refits_begun
 from stages.reproducing import book_again, made_again, settings_as_run
 from stages.scored_book import ScoredBook, require_conflicts_of_models, scored_book
 from stages.truth import group_contributions, true_conflicts_of
@@ -23,7 +23,6 @@ from stages.whatif import changes_of, what_if
 
 __all__ = [
     "Monitored",
-    "Refits",
     "ScoredBook",
     "about_limits",
     "ask_for_limits",

@@ -40,7 +40,15 @@ def explain(
     console: Console,
     engine: Engine | None = None,
 ) -> Explanation:
-    """Conflicts, contrast, causes and all that the report tells."""
+    """Conflicts, contrast, causes and all that the report tells.
+
+    Args:
+        both: The book and both models.
+        judged: How well they do.
+        refits: Further fits of the release model (`refits_begun`), by which its reasons are tested; there may be none.
+        console: Is told of the steps.
+        engine: Where blocks are worked on.
+    """
     from dataclasses import replace
 
     import numpy as np

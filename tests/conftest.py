@@ -8,7 +8,6 @@ import pickle
 import re
 import shutil
 import socket
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,18 +79,14 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     def made(name: str, make: Callable[[Path], None]) -> Path:
-        folder, whole, failed = (common / f"{name}{ending}" for ending in ("", ".whole", ".failed"))
+        folder, whole = common / name, common / f"{name}.whole"
         with alone(common / f"{name}.lock"):
-            assert not failed.exists(), failed.read_text("utf-8")
             if not whole.exists():
+                assert not folder.exists(), (
+                    f"{name} could not be made: the first test that asked for it says why"
+                )
                 folder.mkdir()
-                try:
-                    make(folder)
-                except BaseException:
-                    failed.write_text(
-                        f"{name} could not be made:\n{traceback.format_exc()}", encoding="utf-8"
-                    )
-                    raise
+                make(folder)
                 whole.touch()
         return folder
 

@@ -60,6 +60,22 @@ def test_an_excerpt_holds_the_rows_of_its_borrowers_and_no_others(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize(("block_borrowers", "weight"), [(1, 1), (2, 1.5), (2_500, 3)])
+def test_its_blocks_weigh_as_many_as_they_stand_for(
+    block_borrowers: int, weight: float, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BLOCK_BORROWERS", block_borrowers)
+    told = []
+
+    class Weighed(Processes):
+        def map_blocks(self, work: Any, blocks: Any, weight: float = 1.0) -> Any:
+            told.append(weight)
+            return super().map_blocks(work, blocks, weight)
+
+    with excerpt(book, WANTED, Weighed()):
+        assert told == [weight]
+
+
 def test_its_rows_are_sorted_where_those_of_a_later_block_come_first(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:

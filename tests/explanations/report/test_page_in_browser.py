@@ -109,6 +109,31 @@ def test_a_link_leads_to_its_section_though_no_chart_on_the_way_was_drawn(
     page.close()
 
 
+BROKEN = """() => {
+    let draw;
+    Object.defineProperty(window, "vegaEmbed", {
+        set(given) { draw = given; },
+        get: () => (place, ...rest) =>
+            place.dataset.chart === "causes" ? Promise.reject(new Error("broken")) : draw(place, ...rest),
+    });
+}"""
+
+
+def test_a_chart_that_fails_is_told_and_leaves_the_others_drawn(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    page = opened(browser, 1400, complaints)
+    page.add_init_script(f"({BROKEN})()")
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN.format("en"))
+    charts = page.locator("[data-chart]").count()
+    # Nobody comes near: they are drawn one after the other when nothing else is to do.
+    page.wait_for_function(
+        "charts => document.querySelectorAll('[data-chart] svg').length === charts - 1", arg=charts
+    )
+    assert complaints == ["broken"]
+    page.close()
+
+
 def test_paper_gets_the_charts_that_nobody_came_near(browser: Browser, report: Path) -> None:
     page = still(browser, report, 1400)
     assert page.locator("[data-chart] svg").count() < 5
