@@ -184,6 +184,9 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             # a moment (some ten microseconds) before they sleep, since waking them costs more than a small step.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+            # Products of matrices are small here: threads take longer to meet than to multiply, and with their number
+            # the last bits change. NumPy reads it when it is imported, which none of the modules loaded by now has done.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             collect_seldom()
             # A scheduler's stop is an interruption, too: nothing may be left half-written.
             if threading.current_thread() is threading.main_thread():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,20 @@ class Stream:
         wanted = self.values if columns is None else columns
         return Stream(self.events.only(kept), {name: self.values[name][kept] for name in wanted})
 
-    def of(self, *kinds: str, columns: Collection[str] | None = None) -> Stream:
-        """The events of these kinds."""
-        return self.only(self.is_of(kinds), columns)
+    def of(self, *kinds: str, columns: tuple[str, ...] = ()) -> Stream:
+        """The events of these kinds, with some columns of what came with them."""
+        if (kinds, columns) not in self._sorted_out:
+            self._sorted_out[kinds, columns] = self.only(self.is_of(kinds), columns)
+        return self._sorted_out[kinds, columns]
 
     def events_of(self, *kinds: str) -> Events:
         """When the events of these kinds happened and became visible."""
-        return self.events.only(self.is_of(kinds))
+        return self.of(*kinds).events
+
+    @cached_property
+    def _sorted_out(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Stream]:
+        """What `of` has given: both readers ask for the same, and a replay asks again and again."""
+        return {}
 
     def is_of(self, kinds: Collection[str]) -> NDArray[np.bool_]:
         """Which events are of these kinds."""

@@ -31,6 +31,7 @@ _WORD: Final = 16  # leaves in a word
 _ALL: Final = 65_535  # a word with none of them crossed out
 # A word with one bit, times this, has a number of its own for each bit in its highest four bits (a de Bruijn sequence).
 _BRUIJN: Final = 0x09AF
+_FEW_CUTS: Final = 512  # thresholds that are compared one by one, as measured; of more, each row searches
 _FEWEST_ROWS: Final = 2_048  # a thread's share of the rows; with fewer its start takes longer than it saves
 
 # The parts stand in the file of the functions that take them, since numba's cache watches a function's own file
@@ -46,7 +47,7 @@ class Coding(NamedTuple):
     Attributes:
         cut_start: per feature, its first cut.
         cut: the distinct thresholds, each as the greatest float32 that isn't above it: a float32 is above both or
-            neither. Filled up with infinity to a power of two, or none.
+            neither.
         column_start: per feature, its first column.
         missing: per column, what counts as missing (see `models.trees`).
         to_left: per column, whether a missing value goes left.
@@ -124,10 +125,9 @@ def coded_splits(trees: Trees) -> tuple[Coding, NDArray[np.int32], NDArray[np.ui
     for feature, found in enumerate(cuts):
         here = trees.feature == feature
         at[here] = np.searchsorted(found, trees.threshold[here]) + 1
-    rounded = [_rounded_down(found) for found in cuts]
     coding = Coding(
-        cut_start=np.cumsum([0, *map(len, rounded)], dtype=np.int64),
-        cut=np.concatenate([*rounded, np.empty(0, dtype=np.float32)]),
+        cut_start=np.cumsum([0, *map(len, cuts)], dtype=np.int64),
+        cut=_rounded_down(np.concatenate([*cuts, np.empty(0)])),
         column_start=np.searchsorted(columns[:, 0], np.arange(features + 1)).astype(np.int64),
         missing=columns[:, 1].astype(np.int8),
         to_left=columns[:, 2] != 0,
@@ -136,12 +136,10 @@ def coded_splits(trees: Trees) -> tuple[Coding, NDArray[np.int32], NDArray[np.ui
 
 
 def _rounded_down(cuts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The cuts as `Coding` keeps them: each the greatest float32 not above it, filled up to a power of two."""
+    """The cuts as `Coding` keeps them: each the greatest float32 not above it."""
     with np.errstate(over="ignore"):
         nearest = cuts.astype(np.float32)
-    below = np.where(nearest > cuts, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    room = 1 << len(cuts).bit_length() if len(cuts) else 0
-    return np.concatenate([below, np.full(room - len(cuts), np.inf, dtype=np.float32)])
+    return np.where(nearest > cuts, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 def _forest_of(trees: Trees, column: NDArray[np.int32], at: NDArray[np.uint16]) -> Forest:
@@ -214,7 +212,7 @@ def encode(
 def encode_block(values: NDArray[np.float32], coding: Coding, codes: NDArray[np.uint16]) -> None:
     """Writes the codes of some rows, at most `_BLOCK`, into codes (columns × rows)."""
     rows = len(values)
-    value, at = np.empty(_BLOCK, dtype=np.float32), np.empty(_BLOCK, dtype=np.int32)
+    value, below = np.zeros(_BLOCK, dtype=np.float32), np.empty(_BLOCK, dtype=np.int32)
     for feature in range(values.shape[1]):
         first, end = coding.column_start[feature], coding.column_start[feature + 1]
         if first == end:
@@ -225,20 +223,21 @@ def encode_block(values: NDArray[np.float32], coding: Coding, codes: NDArray[np.
             any_nan |= np.isnan(given)
             # LightGBM reads what is this near to 0 as 0, and NaN as well where it knows no missing value.
             value[row] = given if abs(given) > np.float32(ZERO_BAND) else np.float32(0.0)
-        # All rows search side by side, each step halving what is left.
+        # Of few cuts all are compared with a block of rows side by side: a search waits for each of its steps.
         cut = coding.cut[coding.cut_start[feature] : coding.cut_start[feature + 1]]
-        at[:rows] = 0
-        step = len(cut) >> 1
-        while step > 0:
-            last = cut[step - 1 :]
+        if len(cut) <= _FEW_CUTS:
+            below[:] = 0
+            for place in range(len(cut)):
+                for row in range(_BLOCK):
+                    below[row] += cut[place] < value[row]
+        else:
             for row in range(rows):
-                at[row] += np.int32(step) if last[at[row]] < value[row] else np.int32(0)
-            step >>= 1
+                below[row] = np.searchsorted(cut, value[row])
         for column in range(first, end):
             missing = coding.missing[column]
             instead = np.uint16(0 if coding.to_left[column] else HIGHEST)
             for row in range(rows):
-                codes[column, row] = np.uint16(at[row] + 1)
+                codes[column, row] = np.uint16(below[row] + 1)
             if missing == MISSING_ZERO:
                 for row in range(rows):
                     codes[column, row] = instead if value[row] == 0.0 else codes[column, row]

@@ -17,6 +17,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # whichever test imports MLflow
 # loop, on processors that other tests want, make a fit of a second last for minutes.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 os.environ["GOMP_SPINCOUNT"] = "1000"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import hypothesis
 import pytest

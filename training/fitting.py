@@ -15,10 +15,12 @@ from data.errors import DataFault
 from data.sampling import spread_places
 from models.boosted import Floats, Origin, booster_of
 from models.calibration import fit_calibration
+from models.codes import scorer_of
 from models.limit_model import LimitModel
 from models.parameters import CalibrationParameters
 from models.release_model import ReleaseModel
 from models.threads import LIGHTGBM
+from models.trees import trees_of
 from training.parameters import BoosterParameters
 
 Progress = Callable[[int, int, float], None]
@@ -177,8 +179,7 @@ def fit_release(
     settings = lightgbm_settings("binary", "binary_logloss", columns.signs, parameters, seed, threads)
     task = Task(settings, train, early_stopping, columns.names, parameters, progress)
     booster, told = _fit("release", task, grow)
-    with LIGHTGBM:
-        margin = np.asarray(booster.predict(calibration.values, raw_score=True), dtype=np.float64)
+    margin = scorer_of(trees_of(booster)).raw(calibration.values)
     line = fit_calibration(margin, calibration.label, calibrate, calibration.weight)
     said = parameters.model_dump() | {"seed": seed} | calibrate.model_dump() | told
     return ReleaseModel(booster, columns.names, said, origin, line)

@@ -7,8 +7,9 @@ bureau ever heard of, and the true income of one borrower without payroll, stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from models.boosted import Floats
 
 TENURE_CEILING = 60.0
 """Months as a customer beyond which loyalty is worth no more."""
+
+_ROWS_READ: Final = 8_192  # reviews read at a time: their features stay in the second-level cache
 
 HOW_SPENT = (
     "discretionary_share_3m",
@@ -76,12 +79,8 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
     if not np.isfinite(verified).any():  # no payroll is on show: the inferred income is all that there is
         verified = proxy
     known = np.isfinite(verified) & np.isfinite(proxy) & np.isfinite(spent)
-    income = _least_squares(np.column_stack([proxy[known], spent[known]]), verified[known])
+    income = _least_squares([(np.column_stack([proxy[known], spent[known]]), verified[known])])
     spending = float(np.median(spent[known] - verified[known])) if known.any() else 0.0
-    read = assessed_from(reviews, reviews.keys["marketing"].to_numpy(np.float64))
-    log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
-    read[:, ~np.isfinite(read).any(axis=0)] = 0.0  # what no review tells is given no weight
-    readable = np.isfinite(read).all(axis=1) & np.isfinite(log_assessed)
     calendar = reviews.keys["reviewed_on"].dt.month.to_numpy()
     surge = column("spend_surge_1m")
     return Neutral(
@@ -92,7 +91,7 @@ def estimate(reviews: Matrix, market: pd.DataFrame, first_month: str) -> Neutral
         spending=spending,
         usual={name: _median(column(name)) for name in HOW_SPENT},
         surge=np.array([_median(surge[calendar == number]) for number in range(1, 13)]),
-        assessment=_least_squares(read[readable], log_assessed[readable]),
+        assessment=_assessment(reviews),
     )
 
 
@@ -215,9 +214,46 @@ def columns_of(matrix: Matrix) -> Callable[[str], Floats]:
     return column
 
 
-def _least_squares(inputs: Floats, target: Floats) -> Floats:
-    design = np.column_stack([np.ones(len(target)), inputs])
-    return np.asarray(np.linalg.lstsq(design, target, rcond=None)[0])
+def _assessment(reviews: Matrix) -> Floats:
+    """Coefficients of the log of the assessed limit on what `assessed_from` reads."""
+    log_assessed = np.log(reviews.keys["limit_assessed"].to_numpy(np.float64))
+    marketing = reviews.keys["marketing"].to_numpy(np.float64)
+
+    def parts() -> Iterator[tuple[Floats, Floats]]:
+        """What is read of some reviews at a time, and the logs: all of it would be as large as the matrix."""
+        for begin in range(0, max(len(marketing), 1), _ROWS_READ):
+            rows = slice(begin, begin + _ROWS_READ)
+            part = Matrix(reviews.keys.iloc[rows], reviews.values[rows], reviews.features)
+            yield assessed_from(part, marketing[rows]), log_assessed[rows]
+
+    told = np.zeros(1, dtype=bool)
+    for read, _ in parts():
+        told = told | np.isfinite(read).any(axis=0)
+        if told.all():
+            break
+
+    def readable() -> Iterator[tuple[Floats, Floats]]:
+        for read, log in parts():
+            read[:, ~told] = 0.0  # what no review tells is given no weight
+            kept = np.isfinite(read).all(axis=1) & np.isfinite(log)
+            yield read[kept], log[kept]
+
+    return _least_squares(readable())
+
+
+def _least_squares(parts: Iterable[tuple[Floats, Floats]]) -> Floats:
+    """Constant and coefficients by least squares, of inputs and targets of some rows at a time.
+
+    Of each part only the triangle of its QR decomposition is kept: it holds all that least squares asks of the rows.
+    """
+    triangles, rows = [], 0
+    for inputs, target in parts:
+        triangles.append(np.linalg.qr(np.column_stack([np.ones(len(target)), inputs, target]), mode="r"))
+        rows += len(target)
+    triangle = np.vstack(triangles)
+    design, target = triangle[:, :-1], triangle[:, -1]
+    smallest = np.finfo(np.float64).eps * max(rows, design.shape[1])  # as `lstsq` has it for all rows
+    return np.asarray(np.linalg.lstsq(design, target, rcond=smallest)[0])
 
 
 def _applied(coefficients: Floats, *inputs: Floats) -> Floats:

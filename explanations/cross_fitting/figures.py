@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explanations.cross_fitting.fold import cohorts_of_scores
-from explanations.intervals.bootstrap import drawn_times
+from explanations.intervals.bootstrap import drawn_sums, drawn_times
 from explanations.intervals.proportions import wilson
 from features.catalogue import Catalogue
 
@@ -185,7 +185,7 @@ def _repeat(
 def _figures(repeat: _Repeat, times: Floats) -> Floats:
     """The figures and mean pushes where each client counts so many times (draws × clients); NaN where undefined."""
     columns = np.column_stack([*repeat.sums.values(), repeat.pushes])
-    summed = _product(times, columns)
+    summed = drawn_sums(times, columns)
     s = dict(zip(repeat.sums, summed.T, strict=False))
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = s["limit_squared"] - np.square(s["limit"]) / s["clients"]
@@ -222,13 +222,6 @@ def _auc(repeat: _Repeat, times: Floats) -> Floats:
     return found
 
 
-def _product(times: Floats, columns: Floats) -> Floats:
-    """Times × columns; as a sparse product, since a dense one's last bits change with the number of BLAS threads."""
-    from scipy.sparse import csr_array
-
-    return np.asarray(csr_array(times) @ columns)
-
-
 def _intervals(
     repeats: Sequence[_Repeat], by_repeat: Floats, spread: Spread
 ) -> tuple[Floats, Floats, Floats]:
@@ -244,7 +237,7 @@ def _intervals(
             count = int((drawn_repeat == place).sum())
             if not count:
                 continue
-            times = drawn_times(len(repeat.bad), count, generator).toarray()
+            times = drawn_times(len(repeat.bad), count, generator)
             own = by_repeat[place]
             values.append(mean + (_figures(repeat, times) - own) + out * (own - mean))
     drawn = np.concatenate(values)

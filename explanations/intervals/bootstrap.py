@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from data.errors import CallError
 from explanations.intervals.proportions import wilson
 
 _CHUNK_DRAWN: Final = 1 << 21  # drawn borrowers held at once (32 MB)
+_TOGETHER: Final = 8  # draws that a borrower's columns are added to while they lie in the cache
 
 
 def mean_interval(
@@ -128,14 +129,40 @@ def _drawn_sums(
     found = []
     for first in range(0, draws, chunk):
         size = min(chunk, draws - first)
-        # A sparse product, since a dense one's last bits change with the number of BLAS threads.
-        found.append(drawn_times(borrowers, size, generator) @ totals)
+        found.append(drawn_sums(drawn_times(borrowers, size, generator), totals))
     return np.concatenate(found)
 
 
-def drawn_times(borrowers: int, draws: int, generator: np.random.Generator) -> csr_array:
+def drawn_times(borrowers: int, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """How often each of so many borrowers is drawn, with replacement, in each draw (draws × borrowers)."""
-    drawn = generator.integers(borrowers, size=(draws, borrowers))
-    return csr_array(
-        (np.ones(drawn.size), drawn.ravel(), borrowers * np.arange(draws + 1)), shape=(draws, borrowers)
-    )
+    times = np.zeros((draws, borrowers))
+    _count(generator.integers(borrowers, size=(draws, borrowers)), times)
+    return times
+
+
+@njit(cache=True, nogil=True)
+def _count(drawn: NDArray[np.int64], times: NDArray[np.float64]) -> None:
+    """Adds to times (draws × borrowers) how often each borrower stands in each draw."""
+    for draw in range(len(drawn)):
+        for borrower in drawn[draw]:
+            times[draw, borrower] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def drawn_sums(times: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The columns' sums in each draw (draws × columns), a borrower's as often as he was drawn.
+
+    Args:
+        times: draws × borrowers; what a borrower who was not drawn has is not read, so it may be NaN.
+        columns: borrowers × columns.
+    """
+    # Not a product of matrices, whose last bits change with the number of BLAS threads.
+    found = np.zeros((len(times), columns.shape[1]))
+    for first in range(0, len(times), _TOGETHER):
+        for borrower in range(len(columns)):
+            for draw in range(first, min(first + _TOGETHER, len(times))):
+                often = times[draw, borrower]
+                if often > 0.0:
+                    for column in range(columns.shape[1]):
+                        found[draw, column] += often * columns[borrower, column]
+    return found

@@ -45,7 +45,7 @@ def test_kinds_are_told_apart_and_a_kind_that_never_came_has_no_events(frames, m
     recorded = frames["observations/bureau"]
     for kinds in (("enquiry",), ("loan_opened", "file_opened"), ("unheard_of",)):
         picked = recorded[recorded["kind"].isin(kinds)]
-        stream = bureau.of(*kinds)
+        stream = bureau.of(*kinds, columns=("amount",))
         assert len(stream.events.occurred) == len(picked)
         assert np.array_equal(stream.values["amount"], picked["amount"], equal_nan=True)
 

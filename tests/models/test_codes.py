@@ -68,6 +68,19 @@ def test_a_value_is_above_a_threshold_that_has_no_float32_as_it_is_above_the_dou
     np.testing.assert_array_equal(scorer_of(trees).raw(values[:, None]), np.where(read > cut, 2.0, 1.0))
 
 
+def test_of_more_thresholds_than_are_compared_one_by_one_the_same_score_comes():
+    rng = np.random.default_rng(4)
+    values, rows = (rng.standard_normal((rows, 4)).astype(np.float32) for rows in (30_000, 3_000))
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    label = np.sin(40 * values[:, 0]) + values[:, 1]
+    chosen = QUIET | {"objective": "regression", "num_leaves": 400, "max_bin": 5_000, "min_data_in_leaf": 5}
+    model = lgb.train(chosen, lgb.Dataset(values, label, params=chosen), 6)
+    trees = trees_of(model)
+    thresholds = [len(np.unique(trees.threshold[trees.feature == feature])) for feature in range(4)]
+    assert max(thresholds) > codes._FEW_CUTS > min(thresholds)  # both ways are taken
+    np.testing.assert_array_equal(scorer_of(trees).raw(rows), model.predict(rows, raw_score=True))
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_threads_do_not_show(threads, monkeypatch):
     monkeypatch.setattr(codes, "_FEWEST_ROWS", 50)

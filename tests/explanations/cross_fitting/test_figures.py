@@ -117,7 +117,7 @@ def test_the_area_of_drawn_clients_is_that_of_their_weights(catalogue: Catalogue
     for place in range(3):
         if not (repeat == place).any():
             continue
-        times = drawn_times(len(bad), int((repeat == place).sum()), generator).toarray()
+        times = drawn_times(len(bad), int((repeat == place).sum()), generator)
         found += [
             roc_auc_score(bad[known], parts[place + 1][known], sample_weight=one[known]) for one in times
         ]
