@@ -185,7 +185,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             os.environ.setdefault("GOMP_SPINCOUNT", "1000")
             # Products of matrices are small here: threads take longer to meet than to multiply, and with their number
-            # the last bits change. NumPy reads it when it is imported, which none of the modules loaded by now has done.
+            # the last bits change. NumPy reads it when it is imported, which none of the modules so far has done.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             collect_seldom()
             # A scheduler's stop is an interruption, too: nothing may be left half-written.
