@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explanations.cross_fitting.fold import cohorts_of_scores
-from explanations.intervals.bootstrap import drawn_sums, drawn_times
+from explanations.intervals.bootstrap import drawn_times
 from explanations.intervals.proportions import wilson
 from features.catalogue import Catalogue
 
@@ -185,7 +185,7 @@ def _repeat(
 def _figures(repeat: _Repeat, times: Floats) -> Floats:
     """The figures and mean pushes where each client counts so many times (draws × clients); NaN where undefined."""
     columns = np.column_stack([*repeat.sums.values(), repeat.pushes])
-    summed = drawn_sums(times, columns)
+    summed = _product(times, columns)
     s = dict(zip(repeat.sums, summed.T, strict=False))
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = s["limit_squared"] - np.square(s["limit"]) / s["clients"]
@@ -220,6 +220,13 @@ def _auc(repeat: _Repeat, times: Floats) -> Floats:
     below = np.cumsum(goods, axis=1) - goods / 2
     found: Floats = (bads * below).sum(axis=1) / (bads.sum(axis=1) * goods.sum(axis=1))
     return found
+
+
+def _product(times: Floats, columns: Floats) -> Floats:
+    """Times × columns; as a sparse product, since a dense one's last bits change with the number of BLAS threads."""
+    from scipy.sparse import csr_array
+
+    return np.asarray(csr_array(times) @ columns)
 
 
 def _intervals(

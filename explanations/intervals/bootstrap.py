@@ -15,7 +15,7 @@ from data.errors import CallError
 from explanations.intervals.proportions import wilson
 
 _CHUNK_DRAWN: Final = 1 << 21  # drawn borrowers held at once (32 MB)
-_TOGETHER: Final = 8  # draws that a borrower's columns are added to while they lie in the cache
+_LANES: Final = 64  # draws that are summed side by side, as measured
 
 
 def mean_interval(
@@ -129,40 +129,38 @@ def _drawn_sums(
     found = []
     for first in range(0, draws, chunk):
         size = min(chunk, draws - first)
-        found.append(drawn_sums(drawn_times(borrowers, size, generator), totals))
+        drawn = generator.integers(borrowers, size=(size, borrowers))
+        found.append(np.zeros((size, totals.shape[1])))
+        _add_drawn(drawn, totals, found[-1])
     return np.concatenate(found)
 
 
 def drawn_times(borrowers: int, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """How often each of so many borrowers is drawn, with replacement, in each draw (draws × borrowers)."""
-    times = np.zeros((draws, borrowers))
-    _count(generator.integers(borrowers, size=(draws, borrowers)), times)
-    return times
+    drawn = generator.integers(borrowers, size=(draws, borrowers))
+    return np.array([np.bincount(one, minlength=borrowers) for one in drawn], dtype=np.float64)
 
 
 @njit(cache=True, nogil=True)
-def _count(drawn: NDArray[np.int64], times: NDArray[np.float64]) -> None:
-    """Adds to times (draws × borrowers) how often each borrower stands in each draw."""
-    for draw in range(len(drawn)):
-        for borrower in drawn[draw]:
-            times[draw, borrower] += 1.0
+def _add_drawn(drawn: NDArray[np.int64], totals: NDArray[np.float64], found: NDArray[np.float64]) -> None:
+    """Adds to found (draws × columns) the totals (borrowers × columns) of those who stand in each draw.
 
-
-@njit(cache=True, nogil=True)
-def drawn_sums(times: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The columns' sums in each draw (draws × columns), a borrower's as often as he was drawn.
-
-    Args:
-        times: draws × borrowers; what a borrower who was not drawn has is not read, so it may be NaN.
-        columns: borrowers × columns.
+    Not a product of matrices, whose last bits change with the number of BLAS threads: here each sum is in the order of
+    the borrowers.
     """
-    # Not a product of matrices, whose last bits change with the number of BLAS threads.
-    found = np.zeros((len(times), columns.shape[1]))
-    for first in range(0, len(times), _TOGETHER):
-        for borrower in range(len(columns)):
-            for draw in range(first, min(first + _TOGETHER, len(times))):
-                often = times[draw, borrower]
-                if often > 0.0:
-                    for column in range(columns.shape[1]):
-                        found[draw, column] += often * columns[borrower, column]
-    return found
+    borrowers, columns = totals.shape
+    times, sums = np.empty((borrowers, _LANES)), np.empty((columns, _LANES))
+    for first in range(0, len(drawn), _LANES):
+        draws = min(_LANES, len(drawn) - first)
+        times[:] = 0.0
+        sums[:] = 0.0
+        for lane in range(draws):
+            for borrower in drawn[first + lane]:
+                times[borrower, lane] += 1.0
+        for borrower in range(borrowers):
+            for column in range(columns):
+                value = totals[borrower, column]
+                for lane in range(_LANES):
+                    sums[column, lane] += times[borrower, lane] * value
+        for lane in range(draws):
+            found[first + lane] = sums[:, lane]
