@@ -47,7 +47,6 @@ def run(
 ) -> None:
     """The main job: simulate (or take a book), train both models, explain, report, track."""
     from data.blocks import engine_of
-    from explanations.finding import finding_metrics
     from training.run_record import digests_of, record_digests
 
     console = common.console
@@ -88,6 +87,8 @@ def run(
                 record_digests(tracked, digests_of(made, both.limit, both.release))
                 with stage_run(store, taken, "explain", parameters, digest) as stage:
                     explanation = stages.explain(scored, both.judged, refits, console, workers)
+                    from explanations.finding import finding_metrics  # charts and all: not before the fits
+
                     stage.log_metrics(finding_metrics(explanation))
                     stage.log_models_used((uris["limit"], uris["release"]))
             finish(

@@ -130,7 +130,8 @@ def finish(
     """Writes the explanation's folder whole, keeps it with the run, and tells what was found."""
     from data.atomic import whole_folder
     from data.book import sha256
-    from explanations.files import REPORT, SUMMARY, write_explanation
+    from explanations.explanation import SUMMARY
+    from explanations.files import REPORT, write_explanation
     from explanations.finding import finding
     from training.run_record import record_digests
 
@@ -161,7 +162,8 @@ def keep(
 
     Aggregates and the cases of the report alone: a tracking server may have other readers than the folder.
     """
-    from explanations.files import BASELINE, REPORT, RULES, SUMMARY, TEXTS
+    from explanations.explanation import SUMMARY
+    from explanations.files import BASELINE, REPORT, RULES, TEXTS
     from explanations.finding import finding, finding_metrics
 
     for name in (REPORT, SUMMARY, RULES, BASELINE, *TEXTS):

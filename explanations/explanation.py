@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from explanations.diagnostics import Diagnostics
     from explanations.rules.surrogate import RuleSet
 
+SUMMARY = "summary.json"
+"""The file that makes a folder an explanation's."""
+
 
 @dataclass(frozen=True)
 class Explanation:

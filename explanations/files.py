@@ -17,7 +17,7 @@ from data.errors import CallError, DataFault
 from explanations.cross_fitting.whole_book import CrossFitting
 from explanations.diagnostics import Diagnostics
 from explanations.explain import CONFLICT_COLUMNS, DETAIL_COLUMNS
-from explanations.explanation import Explanation
+from explanations.explanation import SUMMARY, Explanation
 from explanations.report.figures import write_figures
 from explanations.report.page import write_report
 from explanations.report.rule_sentences import rules_json
@@ -30,7 +30,6 @@ from models.limit_model import LimitModel
 from models.release_model import ReleaseModel
 
 REPORT = "report.html"
-SUMMARY = "summary.json"
 TEXTS = ("report.md", "report.zh.md", "tables")
 """The report in Markdown, and the folder of its tables as CSV."""
 CATALOGUE = "catalogue.json"

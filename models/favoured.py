@@ -141,12 +141,16 @@ def windows_of(requests: pd.DataFrame, ordered: pd.DataFrame, parameters: Favour
         ordered: borrower_id and reviewed_on by review, sorted by both.
         parameters: The window.
     """
-    borrowers = np.unique(ordered["borrower_id"].to_numpy())
-    # A borrower without reviews gets the place between two others, where no review lies.
     asking, reviewed = requests["borrower_id"].to_numpy(), ordered["borrower_id"].to_numpy()
-    known = np.isin(asking, borrowers)
-    code = 2 * np.searchsorted(borrowers, asking) - np.where(known, 0, 1)
-    key = 2 * np.searchsorted(borrowers, reviewed) * _ALL_DAYS + to_days(ordered["reviewed_on"])
+    first = np.append(True, reviewed[1:] != reviewed[:-1])[: len(reviewed)]
+    borrowers = reviewed[first]
+    place = np.searchsorted(borrowers, asking)
+    known = (
+        borrowers.take(place, mode="clip") == asking if len(borrowers) else np.zeros(len(asking), dtype=bool)
+    )
+    # A borrower without reviews gets the place between two others, where no review lies.
+    code = 2 * place - np.where(known, 0, 1)
+    key = 2 * (np.cumsum(first) - 1) * _ALL_DAYS + to_days(ordered["reviewed_on"])
     day = to_days(requests["requested_on"]).astype(np.int64)
     oldest = np.searchsorted(key, code * _ALL_DAYS - _ALL_DAYS // 2, side="left")
     in_window = np.searchsorted(key, code * _ALL_DAYS + day - parameters.window_days, side="left")

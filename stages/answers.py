@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from commandline import Console
 from settings import Settings
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from explanations.cohorts import Cohorts
     from explanations.explain import Evidence
     from explanations.explanation import Explanation
+    from explanations.reasons.principal_reasons import Found
+    from explanations.reasons.refusals import Refusals
     from explanations.recourse.levers import Offers
     from features.matrix import Matrix
     from models.limit_model import LimitModel
@@ -26,25 +28,29 @@ if TYPE_CHECKING:
     from stages.scored_book import ScoredBook
 
 
+class Untested(NamedTuple):
+    """Reasons that are found, and what refused those whom they are given to."""
+
+    found: Found
+    refusals: Refusals
+
+
 def add_reasons(
     explanation: Explanation,
     book: Book,
     conflicts: pd.DataFrame,
     release: ReleaseModel,
-    refits: Refits,
     settings: Settings,
     console: Console,
-) -> Explanation:
-    """The explanation with the reasons of every conflict, and in its summary how far they hold."""
+) -> tuple[Explanation, Untested | None]:
+    """The explanation with the reasons of every conflict, and what it takes to test them; None if there are none."""
     from dataclasses import replace
 
-    from explanations.reasons.deletion_test import deletion_test
     from explanations.reasons.principal_reasons import conflict_values, find_reasons, with_reasons
     from explanations.reasons.refusals import refusals_of, refused_for, with_caps
-    from explanations.reasons.stability import reason_stability
 
     if not len(conflicts):
-        return explanation
+        return explanation, None
     parameters = settings.explanations
     refusals = refusals_of(book, conflicts, release, explanation.catalogue, settings.models.policy)
     explanation = with_caps(explanation, refusals)
@@ -54,14 +60,26 @@ def add_reasons(
         told = with_reasons(explanation, found, parameters.reasons)
         kinds = refused_for(broken, explanation.conflicts["refused_by"].to_numpy(object))
         told = replace(told, summary=told.summary | {"refused_for": kinds})
-    if found is None:
-        return told
+    return told, None if found is None else Untested(found, refusals)
+
+
+def add_reason_tests(
+    explanation: Explanation, untested: Untested, refits: Refits, settings: Settings, console: Console
+) -> Explanation:
+    """The explanation with how far its reasons hold in its summary; waits for the refits."""
+    from dataclasses import replace
+
+    from explanations.reasons.deletion_test import deletion_test
+    from explanations.reasons.stability import reason_stability
+
+    given, parameters = (explanation, untested.found, untested.refusals), settings.explanations
     with console.step("Testing the reasons", len(refits)) as move:
         tested = {
-            "deletion": deletion_test(told, found, refusals, parameters),
-            "stability": reason_stability(told, found, refusals, finished(refits, move), parameters),
+            "deletion": deletion_test(*given, parameters),
+            "stability": reason_stability(*given, finished(refits, move), parameters),
         }
-    return replace(told, summary=told.summary | {"reasons": told.summary["reasons"] | tested})
+    summary = explanation.summary
+    return replace(explanation, summary=summary | {"reasons": summary["reasons"] | tested})
 
 
 def add_recourse(

@@ -10,6 +10,7 @@ from settings import Settings, used
 from stages.answers import (
     add_diagnostics,
     add_phantom,
+    add_reason_tests,
     add_reasons,
     add_recourse,
     add_remedies,
@@ -104,7 +105,7 @@ def explain(
             told = add_remedies(told, evidence, members, tried, ledger, settings, console, engine)
         told = with_rules(told, settings.explanations)
         told = add_phantom(told, book, decided[members.judged], reviews, release, settings, console, engine)
-        told = add_reasons(told, book, decided[members.conflict], release, refits, settings, console)
+        told, untested = add_reasons(told, book, decided[members.conflict], release, settings, console)
         if audit is not None:
             offers = offers_of(requests.keys)
             told = add_recourse(told, part, offers, audit, limit, release, settings, console, engine)
@@ -114,6 +115,8 @@ def explain(
         told = add_diagnostics(replace(told, baseline=baseline), evidence, both, console)
         told = add_cross_fitting(told, book, requests, reviews, limit, release, settings, console)
         told = add_timelines(told, part, console, engine)
+    if untested is not None:  # last of all, since refits have gone on meanwhile
+        told = add_reason_tests(told, untested, refits, settings, console)
     book.require_unchanged()
     return told
 
@@ -138,7 +141,7 @@ def add_timelines(
 def refuse_foreign_explanation(out: Path) -> None:
     """Raises CallError where the folder holds something that is not an explanation."""
     from data.atomic import refuse_foreign
-    from explanations.files import SUMMARY
+    from explanations.explanation import SUMMARY
 
     refuse_foreign(out, SUMMARY)
 

@@ -158,6 +158,6 @@ def _as_month(day: object) -> str:
 
 
 def _month_names(keys: pd.DataFrame) -> NDArray[np.str_]:
-    code, months = pd.factorize(keys["requested_on"].to_numpy().astype("datetime64[M]"))
-    names: NDArray[np.str_] = np.asarray(months).astype("datetime64[M]").astype(str)[code]
+    code, days = pd.factorize(keys["requested_on"].to_numpy())
+    names: NDArray[np.str_] = np.asarray(days).astype("datetime64[M]").astype(str)[code]
     return names

@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.metrics import (
+    auc,
     brier_score_loss,
     log_loss,
     mean_absolute_error,
     r2_score,
-    roc_auc_score,
     roc_curve,
 )
 
@@ -54,12 +54,12 @@ def classification_metrics(bad: Floats, probability: Floats) -> dict[str, float]
         return metrics | dict.fromkeys(
             ("auc", "gini", "ks", "calibration_slope", "calibration_intercept"), np.nan
         )
-    auc = float(roc_auc_score(bad, probability))
     false_share, true_share, _ = roc_curve(bad, probability, drop_intermediate=False)
+    area = float(auc(false_share, true_share))
     slope, intercept = logistic_line(logit(np.clip(probability, _EDGE, 1 - _EDGE)), bad)
     return metrics | {
-        "auc": auc,
-        "gini": 2 * auc - 1,
+        "auc": area,
+        "gini": 2 * area - 1,
         "ks": float((true_share - false_share).max()),
         "calibration_slope": slope,
         "calibration_intercept": intercept,

@@ -82,9 +82,12 @@ def bin_edges(values: Reals, bins: int = BINS) -> Reals:
 
 def bin_counts(edges: Reals, values: Reals) -> NDArray[np.int64]:
     """Rows in each bin (see `bin_edges`), and last those whose value is missing."""
-    missing = len(edges) + 1
-    place = np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left"))
-    return np.bincount(place, minlength=missing + 1)
+    return np.bincount(bin_places(edges, values), minlength=len(edges) + 2)
+
+
+def bin_places(edges: Reals, values: Reals) -> NDArray[np.int64]:
+    """The bin of each value, a missing one's after all others."""
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
 
 
 def _counts(
@@ -95,4 +98,8 @@ def _counts(
 ) -> NDArray[np.int64]:
     """Rows by bin: of the base, then of each month. Bins are tenths of the base; the last is of missing values."""
     edges = bin_edges(values[base])
-    return np.array([bin_counts(edges, values[rows]) for rows in (base, *(month == one for one in months))])
+    # All months at once: a mask for each would go through all rows as many times.
+    bins, which = len(edges) + 2, pd.Index(months).get_indexer(pd.Index(month))
+    place = bins * which[which >= 0] + bin_places(edges, values[which >= 0])
+    by_month = np.bincount(place, minlength=bins * len(months)).reshape(len(months), bins)
+    return np.vstack([bin_counts(edges, values[base]), by_month])

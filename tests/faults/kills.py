@@ -230,7 +230,8 @@ def _no_champion(lender: Lender) -> int:
 
 
 def _explained(lender: Lender) -> str | None:
-    from explanations.files import SUMMARY, read_explanation
+    from explanations.explanation import SUMMARY
+    from explanations.files import read_explanation
 
     store_of(lender)
     out = lender.folder / "explanation"
