@@ -66,3 +66,16 @@ def test_what_never_varies_has_no_index_to_speak_of():
     month = np.repeat([0, 1], 50)
     told = psi_by_month(np.ones(100), month, month == 0, [1])
     assert told["psi"].tolist() == told["chance"].tolist() == [0]
+
+
+def test_each_month_is_counted_alone_in_whatever_order_they_are_asked_for():
+    rng = np.random.default_rng(2)
+    month = rng.integers(0, 6, 4_000)
+    values = rng.normal(size=4_000) + 0.1 * month
+    values[rng.random(4_000) < 0.1] = np.nan
+    told = psi_by_month(values, month, month == 0, [5, 2])
+    assert told["month"].tolist() == [5, 2]
+    for row in told.to_dict("records"):
+        alone = (month == 0) | (month == row["month"])
+        once = psi_by_month(values[alone], month[alone], month[alone] == 0, [row["month"]])
+        assert once.to_dict("records") == [row]
