@@ -106,6 +106,8 @@ def _fitted(client: PlacedClient, task: Task, parts: int, minutes: float) -> lgb
     )
     train = task.train
     weight = None if train.weight is None else _kept(client, train.weight, parts)
+    ended = [client.submit(_disconnect, workers=[place], pure=False) for place in client.places]
+    client.gather(ended)  # type: ignore[no-untyped-call]
     with client.as_current():
         model.fit(
             _kept(client, train.values, parts),
@@ -114,6 +116,11 @@ def _fitted(client: PlacedClient, task: Task, parts: int, minutes: float) -> lgb
             feature_name=list(task.names),
         )
     return model.booster_
+
+
+def _disconnect() -> None:
+    """Ends what LightGBM in a worker has kept of connections: after a fit that failed it closes none by itself."""
+    lgb.basic._safe_call(lgb.basic._LIB.LGBM_NetworkFree())  # type: ignore[attr-defined]
 
 
 def _kept(client: PlacedClient, rows: NDArray[Any], parts: int) -> Any:
